@@ -1,0 +1,25 @@
+"""What can go wrong with media and models, as one tree. Every class names its code, as `problems` shows it.
+
+WorkError                 anything below; `permanent` says whether a retry can help
+├─ MediaError             the file is at fault
+└─ ModelError             a model is missing, damaged or does not fit
+Each is turned into a `db.records.Problem` where a child answers its parent.
+"""
+
+from db.records import Problem
+
+
+class WorkError(Exception):
+    """An error for people: a stable `code`, what happened, and `hint`, the next thing to do."""
+
+    def __init__(self, code: str, reason: str, hint: str, *, permanent: bool = True) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.problem = Problem(code, reason, hint, permanent)
+
+
+class MediaError(WorkError):
+    """The file cannot be read, or not as what it claims to be."""
+
+
+class ModelError(WorkError):
+    """A model file is missing, damaged or does not fit its contract."""

@@ -1,0 +1,142 @@
+"""What a parent asks of a child and what the child answers: frozen data, msgpack on the wire.
+
+The parent decodes answers into exactly these types and nothing else: a child that was taken over by a hostile
+file can lie, but it cannot make its parent run code.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from db.records import FileIdentity, Frame, MediaFacts, Problem, SegmentSpec
+from workers.analysis import AnalysisSpec
+
+
+class SegmentWork(msgspec.Struct, frozen=True):
+    """One segment to analyse: all that `workers.pipeline.process_segment` may know."""
+
+    source: FileIdentity
+    facts: MediaFacts
+    segment: SegmentSpec
+    analysis: AnalysisSpec
+    want_crops: bool = False
+    """Return the aligned crops too: a service will score them in the parent."""
+
+
+class SegmentResult(msgspec.Struct, frozen=True):
+    """What one segment gave. `crops` is uint8 [faces, 64, 64] in the order of the frames' faces, when asked for."""
+
+    frames: tuple[Frame, ...]
+    fallbacks: int = 0
+    cpu_s: float = 0.0
+    stages_s: dict[str, float] = {}
+    crops: NDArray[np.uint8] | None = None
+
+
+class ProbeWork(msgspec.Struct, frozen=True):
+    """One file to sniff and probe, and to cut into segments for the analysis."""
+
+    source: FileIdentity
+    analysis: AnalysisSpec
+
+
+class ProbeResult(msgspec.Struct, frozen=True):
+    """What a file is. `facts` is None where its bytes are no media we know."""
+
+    facts: MediaFacts | None
+    segments: tuple[SegmentSpec, ...] = ()
+
+
+class AnalyseBatch(msgspec.Struct, frozen=True, tag=True):
+    """Segments to analyse one after the other: a batch of photos, or one stretch of a video."""
+
+    items: tuple[SegmentWork, ...]
+
+
+class ProbeBatch(msgspec.Struct, frozen=True, tag=True):
+    """Files to probe one after the other."""
+
+    items: tuple[ProbeWork, ...]
+
+
+Request = AnalyseBatch | ProbeBatch
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The child has set its limits and waits for work."""
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """Item `index` is in hand: if the child dies now, it is to blame."""
+
+    index: int
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """`frames` sampled frames of item `index` are analysed."""
+
+    index: int
+    frames: int
+
+
+class Analysed(msgspec.Struct, frozen=True, tag=True):
+    """Item `index` is finished."""
+
+    index: int
+    result: SegmentResult
+
+
+class Probed(msgspec.Struct, frozen=True, tag=True):
+    """Item `index` is probed."""
+
+    index: int
+    result: ProbeResult
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """Item `index` cannot be done; the child lives and goes on."""
+
+    index: int
+    problem: Problem
+
+
+class BatchDone(msgspec.Struct, frozen=True, tag=True):
+    """Every item of the request was answered."""
+
+
+Reply = Ready | Started | Progress | Analysed | Probed | Failed | BatchDone
+
+
+def _to_wire(value: object) -> object:
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, np.ndarray):
+        return (value.shape, value.tobytes())
+    raise TypeError(f"cannot send a {type(value).__name__}")
+
+
+def _from_wire(kind: type, value: Any) -> object:
+    if kind is Fraction:
+        return Fraction(value)
+    shape, raw = value
+    return np.frombuffer(raw, np.uint8).reshape(shape)
+
+
+def encode(message: Request | Reply) -> bytes:
+    """One message as bytes."""
+    return msgspec.msgpack.encode(message, enc_hook=_to_wire)
+
+
+def decode_request(raw: bytes) -> Request:
+    """The inverse of `encode`, for a child. Raises `msgspec.ValidationError` on anything else."""
+    request: Request = msgspec.msgpack.decode(raw, type=Request, dec_hook=_from_wire)
+    return request
+
+
+def decode_reply(raw: bytes) -> Reply:
+    """The inverse of `encode`, for a parent. Raises `msgspec.ValidationError` on anything else."""
+    reply: Reply = msgspec.msgpack.decode(raw, type=Reply, dec_hook=_from_wire)
+    return reply
