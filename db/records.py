@@ -97,6 +97,8 @@ class SegmentSpec:
     """First presentation timestamp that no longer does (exclusive); None: to the end."""
     entry_pts: int | None = None
     """PTS of the key frame where demuxing starts; None: the beginning of the file."""
+    packets: int | None = None
+    """Packets of the video stream from the entry to the last one the plan needs; None: all of them."""
     start_s: float = 0.0
     end_s: float = 0.0
     targets: int = 1

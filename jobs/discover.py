@@ -1,0 +1,158 @@
+"""Walk what a person named, in an order that never changes, and say of every path what it is to the system.
+
+Names are bytes throughout: they need not be text. Nothing is opened here.
+"""
+
+import errno
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from db.records import FileIdentity, Problem
+
+MEDIA_EXTENSIONS = frozenset(
+    b".jpg .jpeg .jpe .png .webp .bmp .tif .tiff .heic .heif .avif .gif "
+    b".mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .vob .wmv .asf .flv .ogv".split()
+)
+"""What claims to be media by its name: if its content is none, that is a problem and not a file to pass over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A regular file to look into."""
+
+    root: bytes
+    relative: bytes
+    identity: FileIdentity
+
+    @property
+    def claims_media(self) -> bool:
+        """Whether its extension says photo or video."""
+        return os.path.splitext(self.relative)[1].lower() in MEDIA_EXTENSIONS  # noqa: PTH122  names are bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A path that could not be walked or read."""
+
+    root: bytes
+    relative: bytes
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A path that is no file at all (a socket, a device): passed over and counted."""
+
+
+Discovery = Found | Refused | Passed
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Globs that a file must match (`include`, any of them) and must not (`exclude`).
+
+    A glob without a slash is held against the name, one with a slash against the path below the folder given.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def admits(self, relative: bytes) -> bool:
+        """Whether a file of this relative path is wanted."""
+        wanted = not self.include or any(_matches(glob, relative) for glob in self.include)
+        return wanted and not any(_matches(glob, relative) for glob in self.exclude)
+
+
+def discover(paths: Sequence[bytes], filters: Filters) -> Iterator[Discovery]:
+    """Every file below `paths` (absolute), each once: depth first, names in byte order, hidden ones left out."""
+    walk = _Walk(filters)
+    for path in paths:
+        yield from walk.start(path)
+
+
+class _Walk:
+    """One walk over all paths: folders are entered once, so links that lead back end the walk, not the program."""
+
+    def __init__(self, filters: Filters) -> None:
+        self._filters = filters
+        self._entered: set[tuple[int, int]] = set()
+
+    def start(self, path: bytes) -> Iterator[Discovery]:
+        root, name = os.path.split(path)
+        try:
+            status = os.stat(path)  # noqa: PTH116  names are bytes
+        except OSError as error:
+            yield Refused(root, name, _refusal(error))
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            yield _found(root, name, path, status)
+            return
+        yield from self._folder(path, b"", status)
+
+    def _folder(self, root: bytes, below: bytes, status: os.stat_result) -> Iterator[Discovery]:
+        key = (status.st_dev, status.st_ino)
+        if key in self._entered:
+            return
+        self._entered.add(key)
+        try:
+            names = sorted(os.listdir(_join(root, below)))  # noqa: PTH208  names are bytes
+        except OSError as error:
+            yield Refused(root, below, _refusal(error))
+            return
+        for name in names:
+            if not name.startswith(b"."):
+                yield from self._entry(root, _join(below, name))
+
+    def _entry(self, root: bytes, relative: bytes) -> Iterator[Discovery]:
+        path = _join(root, relative)
+        try:
+            status = os.stat(path)  # noqa: PTH116  names are bytes
+        except OSError as error:
+            if self._filters.admits(relative):
+                yield Refused(root, relative, _refusal(error))
+            return
+        if stat.S_ISDIR(status.st_mode):
+            yield from self._folder(root, relative, status)
+        elif self._filters.admits(relative):
+            yield _found(root, relative, path, status)
+
+
+def identify(path: bytes, status: os.stat_result) -> FileIdentity:
+    """The identity of a file from its status."""
+    return FileIdentity(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def show(name: bytes) -> str:
+    """A name for people: bytes that are not UTF-8 are escaped, everything else stays as it is."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+def _found(root: bytes, relative: bytes, path: bytes, status: os.stat_result) -> Discovery:
+    return Found(root, relative, identify(path, status)) if stat.S_ISREG(status.st_mode) else Passed()
+
+
+def _join(folder: bytes, name: bytes) -> bytes:
+    return os.path.join(folder, name) if name else folder  # noqa: PTH118  names are bytes
+
+
+def _matches(glob: str, relative: bytes) -> bool:
+    subject = os.fsdecode(relative)
+    if "/" not in glob:
+        subject = os.path.basename(subject)  # noqa: PTH119  a name, not a file of ours
+    return re.fullmatch(fnmatch.translate(glob), subject) is not None
+
+
+def _refusal(error: OSError) -> Problem:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Problem("path.not_found", "there is no such file or folder", "check the path")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Problem(
+            "path.unreadable", "we are not allowed to read it", "change its permissions, then `moodreel retry`"
+        )
+    if error.errno == errno.ELOOP:
+        return Problem("path.link_loop", "it is a link that leads back to itself", "remove the link")
+    return Problem("path.unreadable", f"the system says: {error.strerror}", "mend it, then `moodreel retry`")

@@ -1,0 +1,244 @@
+"""Files on their way into a job: found by a walk, probed by a child, hashed, admitted to the database in batches.
+
+The owner turns the crank (`advance`) and carries probe batches to the children; nothing here blocks for long, so
+that analysis starts while the walk goes on.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+from db.records import Admission, JobFile, JobRecord, Problem
+from db.store import Store
+from jobs.discover import Discovery, Found, Passed, Refused, discover, show
+from jobs.hashing import sha256_of
+from jobs.request import RunRequest
+from workers.messages import ProbeBatch, ProbeResult, ProbeWork
+
+PROBE_BATCH = 8
+WALK_AHEAD = 64
+"""Files waiting for a probe at most: the walk keeps just ahead of the children."""
+ADMIT_BATCH = 64
+ADMIT_EVERY_S = 0.3
+TURN_S = 0.05
+PROBE_TRIES = 3
+
+
+@dataclass(slots=True)
+class IntakeCounts:
+    """What the walk has met so far."""
+
+    found: int = 0
+    skipped: int = 0
+    admitted: Admission = field(default_factory=Admission)
+    planned_targets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashing:
+    found: Found
+    result: ProbeResult | None
+    digest: "Future[str | Problem]"
+
+
+class Intake:
+    """One walk into one job. A walk may be repeated: what is in the job already is passed over."""
+
+    def __init__(self, store: Store, job: JobRecord, request: RunRequest) -> None:
+        self._store = store
+        self._job = job
+        self._request = request
+        self._walk: Iterator[Discovery] | None = discover(request.paths, request.filters)
+        self._to_probe: deque[Found] = deque()
+        self._probing: dict[bytes, Found] = {}
+        self._tries: dict[bytes, int] = {}
+        self._hashing: deque[_Hashing] = deque()
+        self._ready: list[JobFile] = []
+        self._last_admission = time.monotonic()
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hash")
+        self.counts = IntakeCounts()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def walking(self) -> bool:
+        """Whether there may be files we have not seen."""
+        return self._walk is not None
+
+    @property
+    def finished(self) -> bool:
+        """Every file was admitted, refused or passed over."""
+        return not (self.walking or self._to_probe or self._probing or self._hashing or self._ready)
+
+    def advance(self) -> Admission:
+        """Walk on, collect hashes, admit what is ready; a few hundredths of a second. Returns what was admitted."""
+        until = time.monotonic() + TURN_S
+        while self._walk is not None and len(self._to_probe) < WALK_AHEAD and time.monotonic() < until:
+            self._step(self._walk)
+        while self._hashing and self._hashing[0].digest.done():
+            self._hashed(self._hashing.popleft())
+        return self._admit()
+
+    def take_probe(self) -> ProbeBatch | None:
+        """A batch of files for a child to probe, if any wait. Files that failed before go alone."""
+        batch: list[Found] = []
+        while self._to_probe and len(batch) < PROBE_BATCH:
+            alone = self._tries.get(self._to_probe[0].identity.path, 0) > 0
+            if alone and batch:
+                break
+            batch.append(self._to_probe.popleft())
+            if alone:
+                break
+        for found in batch:
+            self._probing[found.identity.path] = found
+        work = tuple(ProbeWork(found.identity, self._request.analysis) for found in batch)
+        return ProbeBatch(work) if work else None
+
+    def probed(self, work: ProbeWork, result: ProbeResult) -> None:
+        """A child has probed a file."""
+        found = self._probing.pop(work.source.path)
+        if result.facts is not None:
+            self._hash(found, result)
+        elif found.claims_media:
+            self._refuse(found, _not_media(found))
+        else:
+            self._skip()
+
+    def probe_failed(self, work: ProbeWork, problem: Problem) -> None:
+        """A child could not probe a file, or died over it."""
+        found = self._probing.pop(work.source.path)
+        tries = self._tries[work.source.path] = self._tries.get(work.source.path, 0) + 1
+        if problem.permanent or tries >= PROBE_TRIES:
+            self._refuse(found, problem)
+        else:
+            self._to_probe.appendleft(found)
+
+    def probe_untouched(self, work: ProbeWork) -> None:
+        """A file was in a batch that ended before its turn."""
+        self._to_probe.appendleft(self._probing.pop(work.source.path))
+
+    def _step(self, walk: Iterator[Discovery]) -> None:
+        match next(walk, None):
+            case None:
+                self._walk = None
+            case Passed():
+                self._skip()
+            case Refused(root, relative, problem):
+                self._ready.append(_job_file(root, relative, problem=problem))
+            case Found() as found:
+                self.counts.found += 1
+                self._look_up(found)
+
+    def _look_up(self, found: Found) -> None:
+        """Pass over what an earlier walk has hashed and analysed already; everything else is probed."""
+        if found.identity.size == 0:
+            self._empty(found)
+            return
+        sha256 = self._store.intake.hash_of(found.identity)
+        if sha256 is not None and self._is_planned(sha256):
+            self._accept(found, sha256, None)
+        else:
+            self._to_probe.append(found)
+
+    def _empty(self, found: Found) -> None:
+        if found.claims_media:
+            self._refuse(found, _EMPTY)
+        else:
+            self._skip()
+
+    def _is_planned(self, sha256: str) -> bool:
+        known = self._store.intake.known(sha256, self._job.video_analysis_id, self._job.photo_analysis_id)
+        return known is not None and known.analysed
+
+    def _hash(self, found: Found, result: ProbeResult) -> None:
+        self._hashing.append(_Hashing(found, result, self._pool.submit(sha256_of, found.identity)))
+
+    def _hashed(self, waiting: _Hashing) -> None:
+        digest = waiting.digest.result()
+        if isinstance(digest, Problem):
+            self._refuse(waiting.found, digest)
+            return
+        self._store.intake.remember_hash(waiting.found.identity, digest)
+        self._accept(waiting.found, digest, None if self._is_planned(digest) else waiting.result)
+
+    def _accept(self, found: Found, sha256: str, result: ProbeResult | None) -> None:
+        file = _job_file(found.root, found.relative, found=found, tags=self._request.tags_of(found.identity.path))
+        if result is not None:
+            file = replace(file, facts=result.facts, segments=result.segments)
+            self.counts.planned_targets += sum(segment.targets for segment in result.segments)
+        self._ready.append(replace(file, sha256=sha256))
+
+    def _refuse(self, found: Found, problem: Problem) -> None:
+        tags = self._request.tags_of(found.identity.path)
+        self._ready.append(_job_file(found.root, found.relative, found=found, tags=tags, problem=problem))
+
+    def _skip(self) -> None:
+        self.counts.skipped += 1
+
+    def _admit(self) -> Admission:
+        due = len(self._ready) >= ADMIT_BATCH or time.monotonic() - self._last_admission > ADMIT_EVERY_S
+        last = not (self.walking or self._to_probe or self._probing or self._hashing)
+        if not self._ready or not (due or last):
+            return Admission()
+        batch, self._ready = self._ready, []
+        admission = self._store.intake.admit(self._job.id, batch)
+        self._last_admission = time.monotonic()
+        self.counts.admitted = _add(self.counts.admitted, admission)
+        return admission
+
+    def admit_nothing_found(self) -> None:
+        """When a whole walk met nothing to analyse, say so for every path that was named: silence is no answer."""
+        for path in self._request.paths:
+            self._ready.append(_job_file(path, b"", problem=NOTHING_FOUND))
+        self._admit()
+
+
+NOTHING_FOUND = Problem(
+    "path.empty",
+    "there is nothing to analyse here: no photo and no video",
+    "check the path, and --include and --exclude if you gave any; hidden files are left out",
+)
+_EMPTY = Problem("media.empty", "the file has no content", "copy or record it again")
+
+
+def _not_media(found: Found) -> Problem:
+    extension = show(os.path.splitext(found.relative)[1])  # noqa: PTH122  names are bytes
+    return Problem(
+        "media.not_media",
+        f"its name ends in {extension}, but its content is no photo or video that we read",
+        "open it in a player or viewer to see what it is; convert it to MP4 or JPEG, or exclude it",
+    )
+
+
+def _job_file(
+    root: bytes,
+    relative: bytes,
+    *,
+    found: Found | None = None,
+    tags: dict[str, str] | None = None,
+    problem: Problem | None = None,
+) -> JobFile:
+    identity = None if found is None else found.identity
+    return JobFile(
+        root=root,
+        relative=relative,
+        path=show(relative) or show(root),
+        size=0 if identity is None else identity.size,
+        mtime_ns=0 if identity is None else identity.mtime_ns,
+        tags=tags or {},
+        problem=problem,
+    )
+
+
+def _add(left: Admission, right: Admission) -> Admission:
+    sums = {name: value + getattr(right, name) for name, value in asdict(left).items()}
+    return Admission(**sums)

@@ -1,0 +1,65 @@
+"""What people type, turned into exact values: durations, rates, tags. Pure functions; errors say what would do."""
+
+import re
+from collections.abc import Iterable
+from fractions import Fraction
+
+from jobs.errors import UsageError
+
+_UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "min": Fraction(60), "h": Fraction(3600)}
+_NUMBER = r"\d+(?:\.\d+)?(?:/\d+)?|\.\d+"
+_DURATION = re.compile(rf"({_NUMBER})\s*({'|'.join(sorted(_UNITS, key=len, reverse=True))})?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)", re.ASCII)
+_HINT = "write it like 1s, 500ms, 0.2, 1/30, 2m, 1h30m or 1:02:03.5"
+
+
+def parse_duration(text: str) -> Fraction:
+    """Seconds, exactly: `1s`, `500ms`, `0.2`, `1/30`, `2m`, `1h30m`, `1:02:03.5`. A bare number is seconds."""
+    clean = text.strip().lower()
+    clock = _CLOCK.fullmatch(clean)
+    if clock:
+        hours, minutes, seconds = clock.groups(default="0")
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    parts = list(_DURATION.finditer(clean))
+    if not parts or "".join(part[0] for part in parts) != clean or (len(parts) > 1 and not all(p[2] for p in parts)):
+        raise UsageError(f"{text!r} is not a duration", _HINT)
+    return sum((_number(part[1], text) * _UNITS[part[2] or "s"] for part in parts), Fraction(0))
+
+
+def parse_interval(text: str) -> Fraction:
+    """A duration above zero, as `--every` takes it."""
+    interval = parse_duration(text)
+    if interval <= 0:
+        raise UsageError("--every 0 would sample nothing", "write --every-frame for every frame")
+    return interval
+
+
+def parse_fps(text: str) -> Fraction:
+    """Frames per second, as `--fps` takes it (`5`, `2.5`, `30000/1001`), as the interval between them in seconds."""
+    if not re.fullmatch(_NUMBER, text.strip(), re.ASCII):
+        raise UsageError(f"{text!r} is not a frame rate", "write it like 5, 2.5 or 30000/1001")
+    rate = _number(text.strip(), text)
+    if rate <= 0:
+        raise UsageError("--fps 0 would sample nothing", "write --every-frame for every frame")
+    return 1 / rate
+
+
+def _number(text: str, whole: str) -> Fraction:
+    top, _, bottom = text.partition("/")
+    try:
+        return Fraction(top) / Fraction(bottom or 1)
+    except ZeroDivisionError:
+        raise UsageError(f"{whole!r} divides by zero", _HINT) from None
+
+
+def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
+    """`key=value` pairs as a mapping; the key is up to the first equals sign."""
+    tags: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{pair!r} is not a tag", "write it like --tag condition=control")
+        if key.strip() in tags:
+            raise UsageError(f"tag {key.strip()!r} is given twice", "give each tag one value")
+        tags[key.strip()] = value.strip()
+    return tags

@@ -1,0 +1,109 @@
+"""YuNet (Wu et al., 2023; OpenCV Zoo, face_detection_yunet_2023mar) on ONNX Runtime, at any picture size.
+
+Numerically it follows cv2.FaceDetectorYN, the oracle of its tests: zero padding to a multiple of 32 at the right and
+the bottom, score = sqrt(class x objectness), greedy suppression at an overlap of 0.3.
+"""
+
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.analysis import DetectorSpec
+from workers.detection.base import Detection
+from workers.models.catalogue import load_verified
+from workers.sessions.dynamic import with_dynamic_size
+from workers.sessions.ort import OrtSession
+
+STRIDES = (8, 16, 32)
+PAD = 32
+OVERLAP = 0.3
+CANDIDATES = 5000
+"""The best this many candidates go into the suppression, as in OpenCV."""
+
+
+class YuNet:
+    """A detector for one thread. `spec.max_side` bounds the picture's longer side; smaller ones are not enlarged."""
+
+    def __init__(self, spec: DetectorSpec, device: str = "auto") -> None:
+        self._max_side = spec.max_side
+        self._confidence = spec.confidence
+        self._session = OrtSession(with_dynamic_size(load_verified("yunet")), "yunet", device)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._session.close()
+
+    def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
+        """Every face of a BGR picture, uint8 [height, width, 3]."""
+        small = reduce_to(picture, self._max_side)
+        outputs = dict(zip(self._session.outputs, self._session.run({"input": _tensor(small)}), strict=True))
+        rows = _candidates(outputs, _padded(small.shape[1]), self._confidence)
+        kept = _suppress(rows, self._confidence)
+        scale_x, scale_y = picture.shape[1] / small.shape[1], picture.shape[0] / small.shape[0]
+        return [_detection(row, scale_x, scale_y) for row in kept]
+
+
+def reduce_to(picture: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """The picture with its longer side at most `max_side`, by area averaging: fine detail must not alias."""
+    height, width = picture.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _padded(length: int) -> int:
+    return -(-length // PAD) * PAD
+
+
+def _tensor(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32 [1, 3, height, width] of a BGR picture, padded with zeros to multiples of 32."""
+    height, width = picture.shape[:2]
+    tensor = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
+    for channel, plane in enumerate(cv2.split(picture)):
+        tensor[0, channel, :height, :width] = plane
+    return tensor
+
+
+def _candidates(outputs: dict[str, NDArray[np.float32]], padded_width: int, confidence: float) -> NDArray[np.float32]:
+    """float32 [n, 15]: x, y, width, height, ten landmark coordinates, score; in detection pixels."""
+    found = []
+    for stride in STRIDES:
+        score = _scores(outputs[f"cls_{stride}"], outputs[f"obj_{stride}"])
+        above = np.flatnonzero(score >= confidence)
+        if not above.size:
+            continue
+        row, column = np.divmod(above, padded_width // stride)
+        anchor = np.stack((column, row), axis=1).astype(np.float32)
+        box = outputs[f"bbox_{stride}"][0][above]
+        size = np.exp(box[:, 2:]) * stride
+        corner = (anchor + box[:, :2]) * stride - size / 2
+        points = (outputs[f"kps_{stride}"][0][above].reshape(-1, 5, 2) + anchor[:, None]) * stride
+        found.append(np.concatenate((corner, size, points.reshape(-1, 10), score[above, None]), axis=1))
+    return np.concatenate(found) if found else np.empty((0, 15), np.float32)
+
+
+def _scores(classes: NDArray[np.float32], objectness: NDArray[np.float32]) -> NDArray[np.float32]:
+    product = np.clip(classes[0, :, 0], 0, 1) * np.clip(objectness[0, :, 0], 0, 1)
+    return np.sqrt(product).astype(np.float32, copy=False)
+
+
+def _suppress(rows: NDArray[np.float32], confidence: float) -> NDArray[np.float32]:
+    if not len(rows):
+        return rows
+    boxes = [tuple(map(int, row[:4])) for row in rows]  # OpenCV suppresses on whole pixels, cut off
+    kept = cv2.dnn.NMSBoxes(boxes, rows[:, 14].tolist(), confidence, OVERLAP, top_k=CANDIDATES)
+    return rows[np.asarray(kept, dtype=np.intp).reshape(-1)]
+
+
+def _detection(row: NDArray[np.float32], scale_x: float, scale_y: float) -> Detection:
+    x, y, width, height, *points, score = map(float, row)
+    scales = (scale_x, scale_y) * 5
+    landmarks = tuple(point * scale for point, scale in zip(points, scales, strict=True))
+    return Detection(x * scale_x, y * scale_y, width * scale_x, height * scale_y, landmarks, min(score, 1.0))  # type: ignore[arg-type]

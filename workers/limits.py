@@ -1,0 +1,65 @@
+"""How long a child may take, how much it may hold, and how long it lives: values, and the rules that scale them."""
+
+import resource
+from dataclasses import dataclass
+
+from workers.messages import ProbeWork, Request, SegmentWork
+
+PROBE_BYTES_PER_S = 2_000_000
+"""Slowest reading that still counts as progress: a network share on a bad day."""
+DECODE_S_PER_MEGAPIXEL = 0.2
+"""About fifty times what a current core needs for H.264: slow machines, HEVC and busy neighbours included."""
+TARGET_S = 1.0
+"""Detection and scoring of one sampled frame, with the same margin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLimits:
+    """What one child may use before its parent ends it, and when it is replaced as a matter of course."""
+
+    memory_mb: int = 2048
+    timeout_s: float = 60.0
+    """What any item gets before its size is looked at."""
+    start_timeout_s: float = 60.0
+    recycle_items: int = 500
+    """Items after which a child is replaced: leaks in C libraries stay bounded."""
+    recycle_memory_mb: int = 1024
+    """Resident memory after an item above which a child is replaced."""
+    open_files: int = 256
+
+
+def deadline_s(item: SegmentWork | ProbeWork, limits: ChildLimits) -> float:
+    """Seconds that `item` may take: a child that needs more is taken for hung."""
+    if isinstance(item, ProbeWork):
+        return limits.timeout_s + item.source.size / PROBE_BYTES_PER_S
+    segment = item.segment
+    linear_demux_s = item.source.size / (50 * PROBE_BYTES_PER_S)
+    return limits.timeout_s + segment.weight * DECODE_S_PER_MEGAPIXEL + segment.targets * TARGET_S + linear_demux_s
+
+
+def request_deadline_s(request: Request, limits: ChildLimits) -> float:
+    """Seconds that a whole request may take."""
+    return sum(deadline_s(item, limits) for item in request.items)
+
+
+def apply_to_this_process(limits: ChildLimits) -> None:
+    """Bound this process for good: no core dumps, no files written, few files open, memory above what is mapped now.
+
+    Called in a child once its libraries are loaded: their mappings are not counted against the work.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _lower(resource.RLIMIT_NOFILE, limits.open_files)
+    _lower(resource.RLIMIT_AS, _mapped_bytes() + limits.memory_mb * 1024 * 1024)
+
+
+def _lower(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (bound, bound))
+
+
+def _mapped_bytes() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().vms)

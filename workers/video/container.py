@@ -1,0 +1,138 @@
+"""Opening a video: one forced demuxer, no protocol but local files, one stream, one decoding thread."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias
+
+import av
+import av.container
+import av.error
+
+from workers.video.problems import MAX_VIDEO_PIXELS, no_video, too_large, translated, unsupported_codec
+from workers.video.sniff import AVI, Format
+
+if TYPE_CHECKING:
+    VideoPacket: TypeAlias = av.Packet[av.VideoStream]
+else:
+    VideoPacket = av.Packet  # generic in its stub only
+
+CODECS = frozenset(("h264", "hevc", "vp9", "vp8", "av1", "mpeg4", "mjpeg", "mpeg2video", "mpeg1video"))
+_DECODERS = {"libdav1d": "av1"}
+OPEN_TIMEOUT_S = 30.0
+REWIND_S = 10
+
+
+class Video:
+    """An open container and its video stream, for use through `open_video`."""
+
+    def __init__(self, path: bytes, form: Format) -> None:
+        self._path = path
+        self._form = form
+        self.container = _open(path, form)
+        try:
+            self.stream = _pick_stream(self.container)
+        except BaseException:
+            self.container.close()
+            raise
+
+    def close(self) -> None:
+        """Close the container."""
+        self.container.close()
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds a tick."""
+        return self.stream.time_base or Fraction(1, 1)
+
+    @property
+    def start_us(self) -> int:
+        """The container's start in microseconds; 0 where it has none."""
+        return self.container.start_time or 0
+
+    @property
+    def aspect(self) -> Fraction | None:
+        """Width of a pixel in heights; None where the file does not say."""
+        return self.stream.sample_aspect_ratio or self.stream.codec_context.sample_aspect_ratio
+
+    @property
+    def trusts_pts(self) -> bool:
+        """Whether PTS are the file's own. AVI has none: where frames are reordered, libavformat can only guess."""
+        reorders = codec_name(self.stream) in ("h264", "hevc") and self.stream.codec_context.has_b_frames
+        return not (self._form == AVI and reorders)
+
+    def ticks(self, seconds: int) -> int:
+        """Seconds in the stream's time base."""
+        return round(seconds / self.time_base)
+
+    def seek(self, pts: int) -> None:
+        """Go to the key frame at or before `pts`, or near it, as the format allows."""
+        self.container.seek(pts, stream=self.stream, backward=True)
+
+    def rewind(self) -> None:
+        """Go back to the very first packet, which need not be a key frame."""
+        before = min(0, self.stream.start_time or 0) - self.ticks(REWIND_S)
+        try:
+            self.container.seek(before, stream=self.stream, backward=True, any_frame=True)
+        except av.error.FFmpegError:
+            self._reopen()  # AVI refuses to look for anything before its first frame
+
+    def packets(self) -> Iterator[VideoPacket]:
+        """The stream's packets in decode order from where the container stands, without the closing empty one."""
+        for packet in self.container.demux(self.stream):
+            if packet.size:
+                yield packet
+
+    def _reopen(self) -> None:
+        self.container.close()
+        self.container = _open(self._path, self._form)
+        self.stream = _pick_stream(self.container)
+
+
+@contextmanager
+def open_video(path: bytes, form: Format) -> Iterator[Video]:
+    """Open a video whose format was sniffed. Raises MediaError; exceptions in the body are translated as well."""
+    with translated(), closing(Video(path, form)) as video:
+        yield video
+
+
+def codec_name(stream: av.VideoStream) -> str:
+    """The codec's plain name."""
+    name = stream.codec_context.name
+    return _DECODERS.get(name, name)
+
+
+def _open(path: bytes, form: Format) -> av.container.InputContainer:
+    # `file:` keeps a name like `http:x.mp4` a name; the allow-lists keep a playlist from opening anything else.
+    return av.open(
+        "file:" + os.fsdecode(path),
+        mode="r",
+        format=form.reader,
+        options={"protocol_whitelist": "file", "format_whitelist": form.reader},
+        timeout=(OPEN_TIMEOUT_S, OPEN_TIMEOUT_S),
+        metadata_errors="replace",
+    )
+
+
+def _pick_stream(container: av.container.InputContainer) -> av.VideoStream:
+    moving = [stream for stream in container.streams.video if not _is_cover(stream)]
+    if not moving:
+        raise no_video(audio=bool(container.streams.audio))
+    stream = container.streams.best("video") if len(moving) > 1 else moving[0]
+    if stream not in moving or not isinstance(stream, av.VideoStream):
+        stream = moving[0]
+    context = stream.codec_context
+    if context is None or codec_name(stream) not in CODECS:
+        raise unsupported_codec("an unknown codec" if context is None else codec_name(stream))
+    if context.width * context.height > MAX_VIDEO_PIXELS:
+        raise too_large(context.width, context.height, MAX_VIDEO_PIXELS)
+    context.thread_count = 1  # the runner parallelises over processes
+    context.options = {"max_pixels": str(MAX_VIDEO_PIXELS)}
+    return stream
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.still_image))

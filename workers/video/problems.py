@@ -1,0 +1,103 @@
+"""Everything that can be wrong with a media file, in one place: code, reason and remedy of each."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import av
+import av.error
+
+from workers.errors import MediaError
+
+MAX_PHOTO_PIXELS = 100_000_000
+"""300 MB as BGR: what a child can hold with room for the copy that turns it."""
+MAX_VIDEO_PIXELS = 8192 * 4608
+"""8K and a little: above it no camera records."""
+
+_CONVERT = "convert it first, for example: ffmpeg -i IN -c:v libx264 OUT.mp4"
+
+
+def empty() -> MediaError:
+    """No bytes at all."""
+    return MediaError("media.empty", "the file has no content", "copy or record it again")
+
+
+def unsupported_container(name: str) -> MediaError:
+    """Media, but in a container that we do not open."""
+    return MediaError("media.unsupported_container", f"it is {name.upper()} media, which we do not read", _CONVERT)
+
+
+def unsupported_codec(name: str) -> MediaError:
+    """A video stream that we do not decode."""
+    return MediaError("media.unsupported_codec", f"its pictures are coded as {name}, which we do not read", _CONVERT)
+
+
+def no_video(audio: bool) -> MediaError:
+    """A container without pictures that move."""
+    if audio:
+        return MediaError("media.audio_only", "it holds sound but no video", "exclude it with --exclude")
+    return MediaError("media.no_video_stream", "it holds no video stream", "exclude it with --exclude")
+
+
+def missing_moov() -> MediaError:
+    """An MP4 whose index was never written."""
+    return MediaError(
+        "media.missing_moov",
+        "its index (the moov atom) is missing: the recording was cut off before it was written",
+        "repair it with a tool that rebuilds the index (untrunc, with a good file of the same camera)",
+    )
+
+
+def too_large(width: int, height: int, limit: int) -> MediaError:
+    """More pixels than we are ready to hold."""
+    return MediaError(
+        "media.too_large",
+        f"its pictures are {width} x {height} pixels, above the limit of {limit // 1_000_000} megapixels",
+        "scale it down first",
+    )
+
+
+def corrupt(why: str) -> MediaError:
+    """Bytes that do not make sense."""
+    return MediaError("media.corrupt", f"its content is damaged: {why}", "copy or export it again from its source")
+
+
+def truncated(why: str) -> MediaError:
+    """It ends too early."""
+    return MediaError("media.truncated", f"the file is cut short: {why}", "copy it again from its source")
+
+
+def no_frames() -> MediaError:
+    """A video stream without one readable picture."""
+    return corrupt("not one of its frames can be read")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn PyAV's and the system's exceptions into MediaError."""
+    try:
+        yield
+    except av.error.InvalidDataError as error:
+        raise corrupt(_said(error)) from error
+    except av.error.MemoryError as error:
+        raise MemoryError from error
+    except av.error.PatchWelcomeError as error:
+        raise unsupported_codec(_said(error)) from error
+    except OSError as error:
+        raise unreadable(error) from error
+    except (av.error.FFmpegError, ValueError) as error:
+        raise corrupt(_said(error)) from error
+
+
+def unreadable(error: OSError) -> MediaError:
+    """The system refused."""
+    if isinstance(error, FileNotFoundError):
+        return MediaError("media.vanished", "the file is gone", "put it back, then `moodreel retry`")
+    return MediaError(
+        "media.unreadable",
+        f"the system will not let us read it: {error.strerror or error}",
+        "change its permissions or its disk, then `moodreel retry`",
+    )
+
+
+def _said(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

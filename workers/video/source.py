@@ -1,0 +1,48 @@
+"""The frame source of a segment, photo or video: opened here, closed here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from db.states import FrameStatus
+from workers.errors import MediaError
+from workers.messages import SegmentWork
+from workers.video.container import open_video
+from workers.video.identity import holds_still
+from workers.video.photo import read_photo
+from workers.video.probe import sniff_file
+from workers.video.problems import corrupt
+from workers.video.reader import Picture, SegmentReader
+from workers.video.sniff import Format
+
+
+class PhotoReader:
+    """A photo as a source of one frame."""
+
+    fallbacks = 0
+
+    def __init__(self, path: bytes, form: Format) -> None:
+        self._path = path
+        self._form = form
+
+    def __iter__(self) -> Iterator[Picture]:
+        yield Picture(0, 0.0, FrameStatus.OK, read_photo(self._path, self._form))
+
+
+Source = PhotoReader | SegmentReader
+
+
+@contextmanager
+def open_source(work: SegmentWork) -> Iterator[Source]:
+    """The wanted frames of `work`. Raises MediaError, also when the file is another one before or after the body."""
+    path = work.source.path
+    with holds_still(work.source):
+        form = sniff_file(path)
+        if form is None or form.name != work.facts.container:
+            raise MediaError("media.changed", "it is no longer what it was when the job began", "run the job again")
+        if form.kind == "photo":
+            yield PhotoReader(path, form)
+            return
+        if work.analysis.sampling is None:
+            raise corrupt("a video was sent without a sampling")
+        with open_video(path, form) as video:
+            yield SegmentReader(video, work.facts, work.segment, work.analysis.sampling)
