@@ -211,6 +211,8 @@ class Admission:
     new_segments: int = 0
     reused_segments: int = 0
     """Segments of these files that were already done."""
+    waiting_segments: int = 0
+    """Segments of these files that an earlier job had left queued or running."""
     old_failures: int = 0
     """Segments of these files that had already failed; `retry` asks for them again."""
 

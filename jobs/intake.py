@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from db.records import Admission, JobFile, JobRecord, Problem
+from db.records import Admission, FileIdentity, JobFile, JobRecord, Problem
 from db.store import Store
 from jobs.discover import Discovery, Found, Passed, Refused, discover, show
 from jobs.hashing import sha256_of
@@ -59,6 +59,7 @@ class Intake:
         self._tries: dict[bytes, int] = {}
         self._hashing: deque[_Hashing] = deque()
         self._ready: list[JobFile] = []
+        self._digests: list[tuple[FileIdentity, str]] = []
         self._last_admission = time.monotonic()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hash")
         self.counts = IntakeCounts()
@@ -167,7 +168,7 @@ class Intake:
         if isinstance(digest, Problem):
             self._refuse(waiting.found, digest)
             return
-        self._store.intake.remember_hash(waiting.found.identity, digest)
+        self._digests.append((waiting.found.identity, digest))
         self._accept(waiting.found, digest, None if self._is_planned(digest) else waiting.result)
 
     def _accept(self, found: Found, sha256: str, result: ProbeResult | None) -> None:
@@ -189,6 +190,8 @@ class Intake:
         last = not (self.walking or self._to_probe or self._probing or self._hashing)
         if not self._ready or not (due or last):
             return Admission()
+        self._store.intake.remember_hashes(self._digests)
+        self._digests.clear()
         batch, self._ready = self._ready, []
         admission = self._store.intake.admit(self._job.id, batch)
         self._last_admission = time.monotonic()

@@ -1,0 +1,286 @@
+"""Jobs: created, sealed, cancelled, revived, retried, found by what people call them, and counted."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from db.clock import now
+from db.engine import dialect_insert, reading, writing
+from db.errors import Ambiguous, NotFound
+from db.records import AnalysisRecord, JobCounts, JobRecord, NewJob
+from db.schema import analysis, job, job_file, media, media_analysis, segment
+from db.states import JobState, MediaAnalysisState, SegmentState
+from db.wanted import analyses_of, refresh_wanted
+
+MIN_SUFFIX = 4
+_LIST = "`moodreel jobs` lists them"
+
+
+class JobStore:
+    """Everything about requests; results hang on media, not on jobs."""
+
+    def __init__(self, engine: Engine, patience_s: float) -> None:
+        self._engine = engine
+        self._patience_s = patience_s
+
+    def create(self, new: NewJob) -> JobRecord:
+        """Store a request in state `discovering`."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                sa.insert(job).values(
+                    id=new.id,
+                    name=new.name,
+                    state=JobState.DISCOVERING,
+                    video_analysis_id=ensure_analysis(connection, new.video_analysis),
+                    photo_analysis_id=ensure_analysis(connection, new.photo_analysis),
+                    priority=new.priority,
+                    max_calls=new.max_calls,
+                    max_cost=new.max_cost,
+                    program_version=new.program_version,
+                    submitter=new.submitter,
+                    submitter_seen_at=now(),
+                    created_at=now(),
+                    request_json=new.request_json,
+                )
+            )
+
+        self._write(work)
+        return self.get(new.id)
+
+    def get(self, job_id: str) -> JobRecord:
+        """One job by its whole id. Raises NotFound."""
+        with reading(self._engine) as connection:
+            row = connection.execute(_select_jobs().where(job.c.id == job_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no job {job_id}", _LIST)
+        return _record(row)
+
+    def find(self, reference: str) -> JobRecord:
+        """The job meant by an id, a unique end of one (four characters at least), a name, or `latest`.
+
+        A name means the newest job of that name. Raises NotFound or Ambiguous.
+        """
+        newest = _select_jobs().order_by(job.c.id.desc())
+        wanted = reference.strip()
+        with reading(self._engine) as connection:
+            if wanted == "latest":
+                rows = connection.execute(newest.limit(1)).all()
+            else:
+                rows = connection.execute(newest.where(job.c.name == wanted).limit(1)).all()
+                if not rows and len(wanted) >= MIN_SUFFIX:
+                    rows = connection.execute(newest.where(job.c.id.endswith(wanted, autoescape=True)).limit(2)).all()
+        if not rows:
+            raise NotFound(f"there is no job {reference!r}", _LIST)
+        if len(rows) > 1:
+            raise Ambiguous(f"{reference!r} fits more than one job", "give more of the id; " + _LIST)
+        return _record(rows[0])
+
+    def list(self) -> list[JobRecord]:
+        """Every job, newest first."""
+        with reading(self._engine) as connection:
+            return [_record(row) for row in connection.execute(_select_jobs().order_by(job.c.id.desc()))]
+
+    def seal(self, job_id: str) -> None:
+        """Every file of the request is known now."""
+        self._change(job_id, job.c.state == JobState.DISCOVERING, state=JobState.SEALED, sealed_at=now())
+
+    def finish(self, job_id: str) -> None:
+        """Note the moment a job was seen finished, once."""
+        self._change(job_id, job.c.finished_at.is_(None), finished_at=now())
+
+    def heartbeat(self, job_id: str, submitter: str, skipped: int) -> None:
+        """The walk is alive, and has passed over this many files."""
+        self._change(job_id, sa.true(), submitter=submitter, submitter_seen_at=now(), skipped=skipped)
+
+    def is_cancelled(self, job_id: str) -> bool:
+        """Whether somebody cancelled the job (or forgot it)."""
+        with reading(self._engine) as connection:
+            state = connection.execute(sa.select(job.c.state).where(job.c.id == job_id)).scalar_one_or_none()
+        return state is None or state == JobState.CANCELLED
+
+    def cancel(self, job_id: str) -> None:
+        """Nobody waits for the job any more: segments that no other live job wants are not started."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                sa.update(job).where(job.c.id == job_id).values(state=JobState.CANCELLED, cancelled_at=now())
+            )
+            refresh_wanted(connection, analyses_of(job_id))
+
+        self._write(work)
+
+    def revive(self, job_id: str) -> None:
+        """Undo a cancellation: the walk is taken up again and the job's segments are wanted again."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                sa.update(job)
+                .where(job.c.id == job_id, job.c.state == JobState.CANCELLED)
+                .values(state=JobState.DISCOVERING, cancelled_at=None, sealed_at=None)
+            )
+            connection.execute(sa.update(job).where(job.c.id == job_id).values(finished_at=None))
+            refresh_wanted(connection, analyses_of(job_id))
+
+        self._write(work)
+
+    def retry(self, job_id: str) -> int:
+        """Queue the job's failed segments again under raised caps, and forget its file problems so that a new walk
+        looks at those files afresh. Returns how many of both there were.
+        """
+
+        def work(connection: Connection) -> int:
+            analyses = analyses_of(job_id)
+            failed = segment.c.media_analysis_id.in_(analyses) & (segment.c.state == SegmentState.FAILED)
+            _reopen(connection, sa.select(segment.c.media_analysis_id).where(failed))
+            segments = connection.execute(
+                sa.update(segment)
+                .where(failed)
+                .values(
+                    state=SegmentState.QUEUED,
+                    max_failures=segment.c.failures + 3,
+                    max_expiries=segment.c.expiries + 10,
+                    not_before=None,
+                    dispatched_at=None,
+                    updated_at=now(),
+                    **_NO_PROBLEM,
+                )
+            ).rowcount
+            files = connection.execute(
+                sa.delete(job_file).where(job_file.c.job_id == job_id, job_file.c.error_code.is_not(None))
+            ).rowcount
+            if segments or files:
+                connection.execute(
+                    sa.update(job)
+                    .where(job.c.id == job_id)
+                    .values(state=JobState.DISCOVERING, sealed_at=None, cancelled_at=None, finished_at=None)
+                )
+                refresh_wanted(connection, analyses)
+            return segments + files
+
+        return self._write(work)
+
+    def counts(self, job_id: str) -> JobCounts:
+        """Where the job stands."""
+        with reading(self._engine) as connection:
+            files = _file_counts(connection, job_id)
+            work = _work_counts(connection, job_id)
+            skipped = connection.execute(sa.select(job.c.skipped).where(job.c.id == job_id)).scalar_one()
+        return JobCounts(skipped=skipped, **files, **work)
+
+    def _change(self, job_id: str, only_if: sa.ColumnElement[bool], **values: Any) -> None:
+        statement = sa.update(job).where(job.c.id == job_id, only_if).values(**values)
+        self._write(lambda connection: connection.execute(statement))
+
+    def _write(self, work: Any) -> Any:
+        return writing(self._engine, work, self._patience_s)
+
+
+_NO_PROBLEM: dict[str, None] = {"error_code": None, "error_reason": None, "error_hint": None}
+
+
+def ensure_analysis(connection: Connection, record: AnalysisRecord) -> int:
+    """The id of an analysis, stored on first sight."""
+    insert = dialect_insert(connection)
+    values = {
+        "fingerprint": record.fingerprint,
+        "kind": record.kind,
+        "sampling": record.sampling,
+        "detector": record.detector,
+        "detector_sha256": record.detector_sha256,
+        "scorer": record.scorer,
+        "scorer_sha256": record.scorer_sha256,
+        "pipeline_revision": record.pipeline_revision,
+        "spec_json": record.spec_json,
+        "created_at": now(),
+    }
+    connection.execute(insert(analysis).values(**values).on_conflict_do_nothing(index_elements=["fingerprint"]))
+    found = connection.execute(sa.select(analysis.c.id).where(analysis.c.fingerprint == record.fingerprint))
+    return int(found.scalar_one())
+
+
+def _reopen(connection: Connection, ids: sa.Select[tuple[int]]) -> None:
+    failed = (
+        sa.select(sa.func.count())
+        .where(segment.c.media_analysis_id == media_analysis.c.id, segment.c.state == SegmentState.FAILED)
+        .scalar_subquery()
+    )
+    connection.execute(
+        sa.update(media_analysis)
+        .where(media_analysis.c.id.in_(ids))
+        .values(
+            state=MediaAnalysisState.OPEN,
+            completed_at=None,
+            segments_failed=media_analysis.c.segments_failed - failed,
+        )
+    )
+
+
+def _file_counts(connection: Connection, job_id: str) -> dict[str, Any]:
+    one = sa.func.count()
+    files = job_file.outerjoin(media_analysis, media_analysis.c.id == job_file.c.media_analysis_id)
+    files = files.outerjoin(media, media.c.id == job_file.c.media_id)
+    failed = job_file.c.error_code.is_not(None) | (media_analysis.c.segments_failed > 0)
+    partial = media.c.error_code.is_not(None) | (media_analysis.c.frames_missing + media_analysis.c.frames_damaged > 0)
+    complete = media_analysis.c.state == MediaAnalysisState.COMPLETE
+    row = connection.execute(
+        sa.select(
+            one.label("files"),
+            one.filter(failed).label("files_failed"),
+            one.filter(partial).label("files_partial"),
+            one.filter(complete).label("files_done"),
+        )
+        .select_from(files)
+        .where(job_file.c.job_id == job_id)
+    ).one()
+    return dict(row._mapping)
+
+
+def _work_counts(connection: Connection, job_id: str) -> dict[str, Any]:
+    ids = analyses_of(job_id)
+    one = sa.func.count()
+    states = {state.value: one.filter(segment.c.state == state) for state in SegmentState}
+    done = segment.c.state == SegmentState.DONE
+    total = sa.func.coalesce(sa.func.sum(segment.c.targets), 0)
+    length = sa.func.coalesce(sa.func.sum(segment.c.end_s - segment.c.start_s), 0.0)
+    segments = connection.execute(
+        sa.select(
+            one.label("segments"),
+            *(count.label(name) for name, count in states.items()),
+            total.label("targets"),
+            length.label("media_s"),
+            sa.func.coalesce(sa.func.sum(segment.c.end_s - segment.c.start_s).filter(done), 0.0).label("media_done_s"),
+        ).where(segment.c.media_analysis_id.in_(ids))
+    ).one()
+    results = connection.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(media_analysis.c.frames), 0).label("frames"),
+            sa.func.coalesce(sa.func.sum(media_analysis.c.faces), 0).label("faces"),
+        ).where(media_analysis.c.id.in_(ids))
+    ).one()
+    counts = dict(segments._mapping) | dict(results._mapping)
+    for name in ("targets", "frames", "faces"):
+        counts[name] = int(counts[name])
+    return counts
+
+
+def _select_jobs() -> sa.Select[Any]:
+    return sa.select(job)
+
+
+def _record(row: Any) -> JobRecord:
+    return JobRecord(
+        id=row.id,
+        name=row.name,
+        state=JobState(row.state),
+        request_json=row.request_json,
+        video_analysis_id=row.video_analysis_id,
+        photo_analysis_id=row.photo_analysis_id,
+        program_version=row.program_version,
+        submitter=row.submitter,
+        submitter_seen_at=row.submitter_seen_at.isoformat(timespec="seconds"),
+        created_at=row.created_at.isoformat(sep=" ", timespec="seconds"),
+        sealed_at=None if row.sealed_at is None else row.sealed_at.isoformat(sep=" ", timespec="seconds"),
+        skipped=row.skipped,
+    )

@@ -1,0 +1,108 @@
+"""Frames and faces: written in bulk at a commit, read back in streams of constant memory."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from db.derive import dominant, valence
+from db.emotions import EMOTIONS
+from db.records import Face, Frame
+from db.schema import LANDMARKS, face, frame
+from db.states import FrameStatus
+
+COPY_ROWS = 3000
+"""From so many rows on PostgreSQL's COPY beats inserts."""
+FRAME_COLUMNS = ("media_analysis_id", "pts", "time_s", "status", "faces", "faces_dropped", "segment_id")
+FACE_COLUMNS = (
+    *("media_analysis_id", "pts", "face", "box_x", "box_y", "box_width", "box_height", "confidence", "dominant"),
+    *EMOTIONS,
+    "valence",
+    *LANDMARKS,
+    *("attributes", "appearance"),
+)
+_NO_SCORES = (None,) * len(EMOTIONS)
+Written = tuple[int, int, Sequence[Frame]]
+"""A media analysis, a segment of it, and that segment's frames."""
+
+
+def write_frames(connection: Connection, segments: Sequence[Written]) -> None:
+    """Insert the frames and faces of finished segments. Rows that are there already are left alone."""
+    frames = [_frame_row(analysis, segment, one) for analysis, segment, many in segments for one in many]
+    faces = [row for analysis, _, many in segments for one in many for row in _face_rows(analysis, one)]
+    _insert(connection, frame, FRAME_COLUMNS, frames)
+    _insert(connection, face, FACE_COLUMNS, faces)
+
+
+def count_frames(frames: Sequence[Frame]) -> dict[str, int]:
+    """What a segment adds to the counts of its media analysis."""
+    return {
+        "frames": len(frames),
+        "faces": sum(len(one.faces) for one in frames),
+        "faces_dropped": sum(one.faces_dropped for one in frames),
+        "frames_damaged": sum(one.status is FrameStatus.DAMAGED for one in frames),
+        "frames_missing": sum(one.status is FrameStatus.MISSING for one in frames),
+    }
+
+
+def _frame_row(media_analysis_id: int, segment_id: int, one: Frame) -> tuple[Any, ...]:
+    faces = len(one.faces)
+    return (media_analysis_id, one.pts, one.time_s, one.status.value, faces, one.faces_dropped, segment_id)
+
+
+def _face_rows(media_analysis_id: int, one: Frame) -> Iterator[tuple[Any, ...]]:
+    for number, found in enumerate(one.faces):
+        yield (media_analysis_id, one.pts, number, *_face_values(found))
+
+
+def _face_values(found: Face) -> tuple[Any, ...]:
+    scores = found.scores
+    return (
+        found.box_x,
+        found.box_y,
+        found.box_width,
+        found.box_height,
+        found.confidence,
+        dominant(scores),
+        *(_NO_SCORES if scores is None else scores),
+        valence(scores),
+        *found.landmarks,
+        found.attributes,
+        found.appearance,
+    )
+
+
+def _insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql" and len(rows) >= COPY_ROWS:
+        _copy(connection, table, columns, rows)
+        return
+    place = "%s" if connection.dialect.name == "postgresql" else "?"
+    # Plain SQL with tuples: this is the one hot insert, and building a dict a row doubles its cost.
+    connection.exec_driver_sql(
+        f'INSERT INTO "{table.name}" ({_names(columns)}) VALUES ({", ".join([place] * len(columns))}) '  # noqa: S608
+        "ON CONFLICT DO NOTHING",
+        rows,
+    )
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    """COPY knows no ON CONFLICT: into a temporary table first, then over in the same transaction."""
+    names = _names(columns)
+    temporary = f"incoming_{table.name}"
+    connection.exec_driver_sql(
+        f'CREATE TEMP TABLE "{temporary}" ON COMMIT DROP AS SELECT {names} FROM "{table.name}" WITH NO DATA'  # noqa: S608
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f'COPY "{temporary}" ({names}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)
+    connection.exec_driver_sql(
+        f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM "{temporary}" ON CONFLICT DO NOTHING'  # noqa: S608
+    )
