@@ -24,15 +24,16 @@ _Field = tuple[int, int, bytes]
 
 
 def with_dynamic_size(model: bytes) -> bytes:
-    """The same graph for any height and width: input [1, 3, height, width], stale output and inner shapes dropped."""
+    """The same graph for any height and width: input [1, 3, height, width], stale output and inner shapes forgotten."""
     return _edit(model, {_MODEL_GRAPH: _dynamic_graph})
 
 
 def _dynamic_graph(graph: bytes) -> bytes:
     kept = [field for field in _fields(graph) if field[0] != _GRAPH_VALUE_INFO]
-    shapeless = _at(_VALUE_TYPE, _at(_TYPE_TENSOR, lambda tensor: _drop(tensor, _TENSOR_SHAPE)))
-    sized = _at(_VALUE_TYPE, _at(_TYPE_TENSOR, _at(_TENSOR_SHAPE, _dynamic_shape)))
-    return _edit(_join(kept), {_GRAPH_INPUT: sized, _GRAPH_OUTPUT: shapeless})
+    sized, unsized = (
+        _at(_VALUE_TYPE, _at(_TYPE_TENSOR, _at(_TENSOR_SHAPE, change))) for change in (_dynamic_shape, _unknown_shape)
+    )
+    return _edit(_join(kept), {_GRAPH_INPUT: sized, _GRAPH_OUTPUT: unsized})
 
 
 def _dynamic_shape(shape: bytes) -> bytes:
@@ -43,16 +44,17 @@ def _dynamic_shape(shape: bytes) -> bytes:
     return _join([(_SHAPE_DIM, _BYTES, dim) for dim in (*dims[:2], *names)])
 
 
+def _unknown_shape(shape: bytes) -> bytes:
+    """As many dimensions, of any length: an empty dimension is an unknown one."""
+    return _edit(shape, {_SHAPE_DIM: lambda _: b""})
+
+
 def _at(number: int, change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     return lambda message: _edit(message, {number: change})
 
 
 def _edit(message: bytes, changes: dict[int, Callable[[bytes], bytes]]) -> bytes:
     return _join((n, wire, changes[n](payload) if n in changes else payload) for n, wire, payload in _fields(message))
-
-
-def _drop(message: bytes, number: int) -> bytes:
-    return _join(field for field in _fields(message) if field[0] != number)
 
 
 def _fields(message: bytes) -> Iterator[_Field]:
