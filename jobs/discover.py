@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from db.records import FileIdentity, Problem
+from workers.hashing import identify
 
 MEDIA_EXTENSIONS = frozenset(
     b".jpg .jpeg .jpe .png .webp .bmp .tif .tiff .heic .heif .avif .gif "
@@ -75,11 +76,15 @@ def discover(paths: Sequence[bytes], filters: Filters) -> Iterator[Discovery]:
 
 
 class _Walk:
-    """One walk over all paths: folders are entered once, so links that lead back end the walk, not the program."""
+    """One walk over all paths: folders are entered once, so links that lead back end the walk, not the program.
+
+    A file that is named and also lies in a folder that is named counts once.
+    """
 
     def __init__(self, filters: Filters) -> None:
         self._filters = filters
         self._entered: set[tuple[int, int]] = set()
+        self._met: set[bytes] = set()
 
     def start(self, path: bytes) -> Iterator[Discovery]:
         root, name = os.path.split(path)
@@ -89,9 +94,14 @@ class _Walk:
             yield Refused(root, name, _refusal(error))
             return
         if not stat.S_ISDIR(status.st_mode):
-            yield _found(root, name, path, status)
+            yield from self._file(root, name, path, status)
             return
         yield from self._folder(path, b"", status)
+
+    def _file(self, root: bytes, relative: bytes, path: bytes, status: os.stat_result) -> Iterator[Discovery]:
+        if path not in self._met:
+            self._met.add(path)
+            yield _found(root, relative, path, status)
 
     def _folder(self, root: bytes, below: bytes, status: os.stat_result) -> Iterator[Discovery]:
         key = (status.st_dev, status.st_ino)
@@ -118,12 +128,7 @@ class _Walk:
         if stat.S_ISDIR(status.st_mode):
             yield from self._folder(root, relative, status)
         elif self._filters.admits(relative):
-            yield _found(root, relative, path, status)
-
-
-def identify(path: bytes, status: os.stat_result) -> FileIdentity:
-    """The identity of a file from its status."""
-    return FileIdentity(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            yield from self._file(root, relative, path, status)
 
 
 def show(name: bytes) -> str:

@@ -16,8 +16,8 @@ from typing import Self
 from db.records import Admission, FileIdentity, JobFile, JobRecord, Problem
 from db.store import Store
 from jobs.discover import Discovery, Found, Passed, Refused, discover, show
-from jobs.hashing import sha256_of
 from jobs.request import RunRequest
+from workers.hashing import sha256_of
 from workers.messages import ProbeBatch, ProbeResult, ProbeWork
 
 PROBE_BATCH = 8

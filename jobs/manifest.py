@@ -20,8 +20,9 @@ class Manifest:
         return self.tags.get(path, {})
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(name: str) -> Manifest:
     """Read a manifest (UTF-8, with or without a byte-order mark). Paths are taken relative to the manifest's folder."""
+    path = Path(name)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             return _parse(csv.DictReader(stream, strict=True), path)

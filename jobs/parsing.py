@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from jobs.errors import UsageError
+from workers.analysis import Sampling, SamplingMode
 
 _UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "min": Fraction(60), "h": Fraction(3600)}
 _NUMBER = r"\d+(?:\.\d+)?(?:/\d+)?|\.\d+"
@@ -50,6 +51,32 @@ def _number(text: str, whole: str) -> Fraction:
         return Fraction(top) / Fraction(bottom or 1)
     except ZeroDivisionError:
         raise UsageError(f"{whole!r} divides by zero", _HINT) from None
+
+
+def parse_sampling(
+    every: str | None, fps: str | None, every_frame: bool, keyframes: bool, start: str | None, end: str | None
+) -> Sampling:
+    """The sampling that the options ask for; at most one of the first four may be given."""
+    given = [name for name, value in _ways(every, fps, every_frame, keyframes) if value]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} contradict each other", "give one of them")
+    start_s, end_s = (None if bound is None else parse_duration(bound) for bound in (start, end))
+    if start_s is not None and end_s is not None and end_s <= start_s:
+        raise UsageError("--end does not lie behind --start", "both count from the beginning of each video")
+    mode, interval_s = SamplingMode.INTERVAL, Fraction(1)
+    if every_frame or keyframes:
+        mode = SamplingMode.EVERY_FRAME if every_frame else SamplingMode.KEYFRAMES
+    elif fps is not None:
+        interval_s = parse_fps(fps)
+    elif every is not None:
+        interval_s = parse_interval(every)
+    return Sampling(mode, interval_s, start_s, end_s)
+
+
+def _ways(
+    every: str | None, fps: str | None, every_frame: bool, keyframes: bool
+) -> tuple[tuple[str, str | bool | None], ...]:
+    return ("--every", every), ("--fps", fps), ("--every-frame", every_frame), ("--keyframes", keyframes)
 
 
 def parse_tags(pairs: Iterable[str]) -> dict[str, str]:

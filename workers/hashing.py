@@ -6,7 +6,6 @@ import os
 import stat
 
 from db.records import FileIdentity, Problem
-from jobs.discover import identify
 
 CHUNK_BYTES = 1 << 20
 
@@ -35,6 +34,11 @@ def sha256_of(identity: FileIdentity) -> str | Problem:
         except OSError as error:
             return why_unreadable(error)
         return digest.hexdigest() if _still(descriptor, identity) else CHANGED
+
+
+def identify(path: bytes, status: os.stat_result) -> FileIdentity:
+    """The identity of a file from its status."""
+    return FileIdentity(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def current_identity(path: bytes) -> FileIdentity | Problem:

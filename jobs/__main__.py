@@ -1,0 +1,5 @@
+"""`python -m jobs` is `moodreel`."""
+
+from jobs.cli import main
+
+main()

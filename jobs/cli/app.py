@@ -1,0 +1,32 @@
+"""The commands, gathered: each group lives in a file of its own."""
+
+import typer
+
+from jobs.cli import analyse, database, jobs, models, results, upkeep
+from jobs.cli.options import Version
+from jobs.knobs import KNOBS
+
+_SETTINGS = "Settings, as variables or in moodreel.toml: " + ", ".join(knob.variable for knob in KNOBS.values()) + "."
+_EXITS = (
+    "Exit codes: 0 all well; 1 finished, but some files failed; 2 bad usage or settings; "
+    "3 a database or service cannot be reached; 130 interrupted, and resumable."
+)
+
+app = typer.Typer(
+    help="Point it at folders of photos and videos: every face's emotions end in a SQL database.",
+    epilog=f"{_SETTINGS}\n\n{_EXITS}",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _program(version: Version = False) -> None:
+    """Point it at folders of photos and videos: every face's emotions end in a SQL database."""
+
+
+for group in (analyse, jobs, results, models, upkeep):
+    group.register(app)
+app.add_typer(database.app, name="db")

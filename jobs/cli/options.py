@@ -1,0 +1,120 @@
+"""The options that commands share, each described once."""
+
+from typing import Annotated
+
+import typer
+
+from jobs.knobs import knob
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from jobs.submit import program_version
+
+        print(f"moodreel {program_version()}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+]
+Database = Annotated[str | None, typer.Option("--database", help=knob("database_url").option_help, metavar="URL")]
+Workers = Annotated[int | None, typer.Option("--workers", help=knob("workers").option_help, metavar="N")]
+Device = Annotated[str | None, typer.Option("--device", help=knob("device").option_help, metavar="NAME")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")]
+Job = Annotated[
+    str, typer.Argument(metavar="JOB", help="An id, a unique end of one, a name, or `latest`.", show_default=False)
+]
+LatestJob = Annotated[str, typer.Argument(metavar="[JOB]", help="An id, a unique end of one, a name, or `latest`.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+SAMPLING = "Sampling"
+DETECTION = "Detection and scoring"
+CHOICE = "Which files"
+Every = Annotated[
+    str | None,
+    typer.Option(
+        help="Look at the frame on screen at each multiple of this: 1s, 500ms, 1/30, 2m. Default: 1s.",
+        metavar="DURATION",
+        rich_help_panel=SAMPLING,
+    ),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(help="The same as frames a second: 5, 2.5, 30000/1001.", metavar="RATE", rich_help_panel=SAMPLING),
+]
+EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Look at every frame.", rich_help_panel=SAMPLING)]
+Keyframes = Annotated[
+    bool, typer.Option("--keyframes", help="Look at key frames only: the cheapest.", rich_help_panel=SAMPLING)
+]
+Start = Annotated[
+    str | None,
+    typer.Option(help="Leave out what lies before this time of each video.", metavar="TIME", rich_help_panel=SAMPLING),
+]
+End = Annotated[
+    str | None,
+    typer.Option(help="Leave out what lies at or behind this time.", metavar="TIME", rich_help_panel=SAMPLING),
+]
+Detector = Annotated[str, typer.Option(help="The face detector.", metavar="NAME", rich_help_panel=DETECTION)]
+MaxSide = Annotated[
+    int,
+    typer.Option(
+        help="Detect on pictures reduced to this many pixels on the longer side.",
+        min=32,
+        max=8192,
+        metavar="PIXELS",
+        rich_help_panel=DETECTION,
+    ),
+]
+Confidence = Annotated[
+    float,
+    typer.Option(
+        help="Leave out faces that the detector is less sure of.",
+        min=0.05,
+        max=1.0,
+        metavar="0..1",
+        rich_help_panel=DETECTION,
+    ),
+]
+MinFace = Annotated[
+    int,
+    typer.Option(
+        help="Leave out (and count) faces smaller than this, by height in the recording.",
+        min=0,
+        metavar="PIXELS",
+        rich_help_panel=DETECTION,
+    ),
+]
+Scorer = Annotated[
+    str,
+    typer.Option(
+        help="What scores the faces; `moodreel scorers` lists them.", metavar="NAME", rich_help_panel=DETECTION
+    ),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only files that match this glob (by name; by path below PATH if it holds a slash). Repeatable.",
+        metavar="GLOB",
+        rich_help_panel=CHOICE,
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(help="No files that match this glob. Repeatable.", metavar="GLOB", rich_help_panel=CHOICE),
+]
+Manifest = Annotated[
+    str | None,
+    typer.Option(
+        help="A CSV with a path column; every other column becomes a tag of that file. "
+        "Without PATH, its files are what is analysed.",
+        metavar="FILE.csv",
+        rich_help_panel=CHOICE,
+    ),
+]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option(help="A tag of every file: condition=control. Repeatable.", metavar="KEY=VALUE"),
+]
+Name = Annotated[str | None, typer.Option(help="A name for the job, to find it by.", metavar="NAME")]

@@ -1,0 +1,90 @@
+"""How the command line speaks: data on stdout, everything else on stderr, errors with their hint."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from jobs.errors import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_WIDE = 100_000
+"""Columns of a table that goes to a file or a pipe: nothing is cut off there."""
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {0x0A: "\\n", 0x09: "\\t"}
+_ESCAPED |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+
+
+def printable(value: object) -> str:
+    """Text that is safe on a terminal: control characters and direction overrides are shown, not obeyed."""
+    return str(value).translate(_ESCAPED).encode("utf-8", "backslashreplace").decode()
+
+
+def explain(error: BaseException) -> int | None:
+    """Say an error that has words for people; its exit code, or None where it has none and is a bug."""
+    from db.errors import DatabaseUnavailable, StoreError
+    from jobs.errors import JobError
+    from workers.errors import WorkError
+
+    match error:
+        case JobError():
+            code, message, hint = error.exit_code, str(error), error.hint
+        case DatabaseUnavailable():
+            code, message, hint = ExitCode.UNAVAILABLE, str(error), error.hint
+        case StoreError():
+            code, message, hint = ExitCode.USAGE, str(error), error.hint
+        case WorkError():
+            code, message, hint = ExitCode.USAGE, error.problem.reason, error.problem.hint
+        case _:
+            return None
+    say(f"error: {message}")
+    if hint:
+        say(f"hint: {hint}")
+    return int(code)
+
+
+def say(text: str) -> None:
+    """One message for people, on stderr."""
+    print("\n".join(map(printable, text.splitlines())), file=sys.stderr, flush=True)
+
+
+def write_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def console() -> "Console":
+    """A console on stdout: as wide as the terminal, or as wide as it takes."""
+    from rich.console import Console
+
+    return Console(
+        file=sys.stdout,
+        width=None if sys.stdout.isatty() else _WIDE,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=not sys.stdout.isatty(),
+    )
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> "Table":
+    """A table; the columns named in `right` are numbers, NULL is shown as nothing."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    numbers = set(right)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for name in columns:
+        is_number = name in numbers
+        made.add_column(
+            Text(printable(name)),
+            justify="right" if is_number else "left",
+            no_wrap=is_number,
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*(Text("" if cell is None else printable(cell)) for cell in row))
+    return made

@@ -1,0 +1,175 @@
+"""What a run leaves on the screen: totals, a line a file, what failed and why, and what to type next."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from db.overview import FileLine, Overview, ProblemLine
+from db.records import JobRecord
+from db.store import Store
+from jobs.cli.output import console, printable, table, write_json
+from jobs.embedded import Preview
+from jobs.errors import ExitCode
+from jobs.progress import duration
+from jobs.run import Ending, RunOutcome
+
+FILES_SHOWN = 20
+PROBLEMS_SHOWN = 10
+SHORT_ID = 8
+
+
+def exit_code(outcome: RunOutcome) -> ExitCode:
+    """How the command ends."""
+    if outcome.ending is not Ending.FINISHED:
+        return ExitCode.INTERRUPTED
+    return ExitCode.SOME_FAILED if outcome.counts.files_failed else ExitCode.OK
+
+
+def short(job_id: str) -> str:
+    """A job's id as people see it."""
+    return job_id[-SHORT_ID:]
+
+
+def show_summary(store: Store, job: JobRecord, outcome: RunOutcome, *, as_json: bool, profile: bool) -> None:
+    """Show what a run did, on stdout."""
+    if as_json:
+        write_json(_as_json(store, job, outcome))
+        return
+    overview = Overview(store.engine)
+    files = overview.files(job.id, FILES_SHOWN + 1)
+    problems = overview.problems(job.id, PROBLEMS_SHOWN + 1)
+    out = console()
+    if files:
+        out.print(table(_FILE_COLUMNS, map(_file_cells, files[:FILES_SHOWN]), right=_NUMBERS))
+        out.print()
+    _more(out, len(files) > FILES_SHOWN, "SELECT * FROM media_summary")
+    _show_problems(out, problems)
+    for line in _totals(job, outcome):
+        out.print(line)
+    if profile:
+        out.print(_profile(outcome))
+    for line in _next(store, job, outcome):
+        out.print(line)
+
+
+_FILE_COLUMNS = ("file", "length", "frames", "faces", "mostly", "valence")
+_NUMBERS = ("length", "frames", "faces", "valence")
+
+
+def _file_cells(line: FileLine) -> tuple[object, ...]:
+    mostly = ", ".join(f"{name} {share:.0%}" for name, share in line.shares[:2])
+    return (
+        line.path,
+        "photo" if line.kind == "photo" else duration(line.duration_s),
+        f"{line.frames:,}" if line.complete else f"{line.frames:,} of {line.targets:,}",
+        f"{line.faces:,}",
+        mostly,
+        None if line.valence is None else f"{line.valence:+.2f}",
+    )
+
+
+def _show_problems(out: Any, problems: list[ProblemLine]) -> None:
+    for line in problems[:PROBLEMS_SHOWN]:
+        out.print(f"{printable(line.path)}: {printable(line.problem.reason)} [{line.problem.code}]")
+        out.print(f"  hint: {printable(line.problem.hint)}")
+    if problems:
+        out.print()
+    _more(out, len(problems) > PROBLEMS_SHOWN, "SELECT * FROM problems")
+
+
+def _more(out: Any, more: bool, sql: str) -> None:
+    if more:
+        out.print(f'there are more: moodreel query "{sql}"')
+        out.print()
+
+
+def _totals(job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
+    counts, desk = outcome.counts, outcome.desk
+    named = f" ({printable(job.name)})" if job.name else ""
+    yield f"job {short(job.id)}{named} {_ENDINGS[outcome.ending]} after {duration(outcome.elapsed_s)}"
+    files = [f"{counts.files:,} files"]
+    files += [
+        f"{number:,} {what}"
+        for number, what in _kinds(counts.files_failed, counts.files_partial, counts.skipped)
+        if number
+    ]
+    yield ", ".join(files)
+    yield f"{counts.frames:,} frames looked at, {counts.faces:,} faces found"
+    if desk.segments:
+        speed = desk.frames / outcome.elapsed_s if outcome.elapsed_s else 0.0
+        real = f", {desk.media_s / outcome.elapsed_s:.1f}x real time" if desk.media_s and outcome.elapsed_s else ""
+        reused = counts.done - desk.segments
+        known = f"; {reused:,} were known already" if reused > 0 else ""
+        yield f"{desk.segments:,} segments run ({speed:.1f} frames/s{real}){known}"
+    elif outcome.ending is Ending.FINISHED and counts.files > counts.files_failed:
+        yield "0 segments run: everything had been analysed before"
+
+
+def _kinds(failed: int, partial: int, skipped: int) -> tuple[tuple[int, str], ...]:
+    return (failed, "failed"), (partial, "damaged or cut short"), (skipped, "passed over (no media)")
+
+
+_ENDINGS = {
+    Ending.FINISHED: "finished",
+    Ending.INTERRUPTED: "interrupted",
+    Ending.CANCELLED: "was cancelled",
+}
+
+
+def _profile(outcome: RunOutcome) -> Any:
+    stages, whole = outcome.desk.stages_s, outcome.desk.cpu_s or 1.0
+    rest = max(0.0, outcome.desk.cpu_s - sum(stages.values()))
+    rows = [(name, f"{seconds:.2f}", f"{seconds / whole:.0%}") for name, seconds in (stages | {"other": rest}).items()]
+    return table(("stage", "CPU s", "share"), rows, right=("CPU s", "share"))
+
+
+def _next(store: Store, job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
+    yield f"database: {printable(store.file or 'PostgreSQL')}"
+    if outcome.ending is not Ending.FINISHED:
+        yield f"continue: moodreel resume {short(job.id)}"
+    elif outcome.counts.files_failed:
+        yield f'what failed: moodreel query "SELECT * FROM problems"; once mended: moodreel retry {short(job.id)}'
+    if outcome.counts.faces:
+        yield 'ask it: moodreel query "SELECT dominant, count(*) FROM emotions GROUP BY 1"'
+
+
+def _as_json(store: Store, job: JobRecord, outcome: RunOutcome) -> dict[str, Any]:
+    overview = Overview(store.engine)
+    return {
+        "job": job.id,
+        "name": job.name,
+        "ending": outcome.ending.value,
+        "elapsed_s": round(outcome.elapsed_s, 3),
+        "segments_run": outcome.desk.segments,
+        "segments_reused": max(0, outcome.counts.done - outcome.desk.segments),
+        "frames_run": outcome.desk.frames,
+        "cpu_s": round(outcome.desk.cpu_s, 3),
+        "stages_s": {name: round(seconds, 3) for name, seconds in outcome.desk.stages_s.items()},
+        "counts": asdict(outcome.counts),
+        "problems": overview.problem_count(job.id),
+        "database": str(store.file or "postgresql"),
+    }
+
+
+def show_preview(plan: Preview, *, as_json: bool) -> None:
+    """Show what a run would do."""
+    overview = Overview(plan.store.engine)
+    counts = plan.counts
+    new = counts.targets - overview.targets_of(plan.job.id, plan.done_already)
+    if as_json:
+        write_json({"counts": asdict(counts), "frames_to_analyse": new, "media_known": len(plan.done_already)})
+        return
+    out = console()
+    files = overview.files(plan.job.id, FILES_SHOWN + 1)
+    rows = [
+        (line.path, "photo" if line.kind == "photo" else duration(line.duration_s), f"{line.targets:,}")
+        for line in files[:FILES_SHOWN]
+    ]
+    out.print(table(("file", "length", "frames to look at"), rows, right=("length", "frames to look at")))
+    out.print()
+    _show_problems(out, overview.problems(plan.job.id, PROBLEMS_SHOWN + 1))
+    out.print(
+        f"{counts.files:,} files ({counts.files_failed:,} unreadable, {counts.skipped:,} passed over), "
+        f"{duration(counts.media_s)} of video, {counts.targets:,} frames, {new:,} of them not analysed yet"
+    )
+    out.print("this was a dry run: nothing was written")

@@ -1,0 +1,84 @@
+"""A whole run on this machine, set up and torn down: signals, children, walk, loop."""
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.overview import Overview
+from db.records import JobCounts, JobRecord
+from db.states import JobState
+from db.store import Store
+from jobs.intake import Intake
+from jobs.progress import Progress
+from jobs.request import RunRequest
+from jobs.run import Controls, Runner, RunOutcome, Stop, owner_name
+from jobs.settings import Settings
+from jobs.submit import create_job
+from workers.supervisor import Supervisor
+
+
+def analyse(settings: Settings, store: Store, job: JobRecord, request: RunRequest, progress: Progress) -> RunOutcome:
+    """Run a job until it is finished, interrupted or cancelled. The caller holds the database's run lock."""
+    with _stoppable() as stop, Supervisor(settings.workers, settings.limits, settings.device) as supervisor:
+        if job.state is not JobState.DISCOVERING:
+            return Runner(store, job, supervisor, None, Controls(progress, stop)).run()
+        with Intake(store, job, request) as intake:
+            return Runner(store, job, supervisor, intake, Controls(progress, stop)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would do: a job in a throw-away database, and how much of it the real one holds already."""
+
+    store: Store
+    job: JobRecord
+    counts: JobCounts
+    done_already: frozenset[str]
+    """SHA-256 of the media that are analysed like this already."""
+    database: str
+
+
+@contextmanager
+def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iterator[Preview]:
+    """Walk and probe as a run would, into a database that is thrown away. Nothing is analysed."""
+    with (
+        tempfile.TemporaryDirectory(prefix="moodreel-") as folder,
+        Store.open(f"sqlite:///{Path(folder) / 'preview.db'}", create=True) as store,
+        _stoppable() as stop,
+        Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
+    ):
+        job = create_job(store, request, owner_name())
+        with Intake(store, job, request) as intake:
+            Runner(store, job, supervisor, intake, Controls(progress, stop, analyse=False)).run()
+        done = _done_already(settings.database_url, store, job, request)
+        yield Preview(store, job, store.jobs.counts(job.id), done, settings.database_url)
+
+
+def _done_already(url: str, preview_store: Store, job: JobRecord, request: RunRequest) -> frozenset[str]:
+    path = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:") and not path.exists():
+        return frozenset()
+    digests = Overview(preview_store.engine).digests(job.id)
+    with Store.open(url) as real:
+        video, photo = request.analysis.record(), request.analysis.for_photos().record()
+        return Overview(real.engine).analysed(digests, video, photo)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Stop]:
+    """Ctrl-C asks to finish, a second one and every other end ask to stop now."""
+    stop = Stop()
+    handlers = {
+        signal.SIGINT: lambda *_: stop.ask(),
+        signal.SIGTERM: lambda *_: stop.now(),
+        signal.SIGHUP: lambda *_: stop.now(),
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

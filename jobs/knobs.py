@@ -1,0 +1,54 @@
+"""Every setting once: its default, its range and what it does. The command line, the environment and the docs read it
+here. Importing this loads nothing heavy.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One setting. Its variable is MOODREEL_ and the name in capitals; in moodreel.toml it is the name itself."""
+
+    name: str
+    default: Any
+    help: str
+    low: float | None = None
+    high: float | None = None
+    shown_default: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"MOODREEL_{self.name.upper()}"
+
+    @property
+    def option_help(self) -> str:
+        """What `--help` says of the option that overrides it."""
+        default = self.shown_default or str(self.default)
+        return f"{self.help} ({self.variable}; default: {default})"
+
+
+KNOBS = {
+    knob.name: knob
+    for knob in (
+        Knob("database_url", "sqlite:///moodreel.db", "Database: a file, sqlite:///FILE or postgresql://..."),
+        Knob(
+            "query_database_url",
+            None,
+            "PostgreSQL login for `moodreel query`, which must be no superuser",
+            shown_default="database_url",
+        ),
+        Knob("workers", None, "Child processes that analyse", 1, 256, shown_default="one a core"),
+        Knob("device", "auto", "Where models run: auto, cpu or cuda"),
+        Knob("child_memory_mb", 2048, "Memory one child may take, in MB", 256, 1_000_000),
+        Knob("child_timeout_s", 60.0, "Seconds any piece of work gets before its size is looked at", 1, 86_400),
+        Knob("model_cache", None, "Folder of downloaded models", shown_default="the user's cache folder"),
+        Knob("log_level", "warning", "What is logged to stderr: debug, info, warning or error"),
+    )
+}
+
+
+def knob(name: str) -> Knob:
+    """The setting of that name."""
+    return KNOBS[name]

@@ -1,0 +1,49 @@
+"""One `run` at a time per SQLite database: a lock that the system releases however the run ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from jobs.errors import JobError
+
+
+class AlreadyRunning(JobError):
+    """Another run works on the same database."""
+
+
+def lock_path(database: Path) -> Path:
+    """The lock file that belongs to a database file."""
+    return database.with_name(database.name + ".lock")
+
+
+@contextmanager
+def run_lock(database: Path | None) -> Iterator[None]:
+    """Hold the lock of an SQLite database; PostgreSQL (None) needs none. Raises AlreadyRunning at once."""
+    if database is None:
+        yield
+        return
+    lock = FileLock(lock_path(database))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise AlreadyRunning(
+            f"another moodreel is working on {database}",
+            "wait for it, stop it with Ctrl-C, or name another database (--database FILE)",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_running(database: Path | None) -> bool:
+    """Whether a run holds the lock of this database now."""
+    if database is None or not lock_path(database).exists():
+        return False
+    try:
+        with run_lock(database):
+            return False
+    except AlreadyRunning:
+        return True

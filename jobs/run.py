@@ -1,0 +1,306 @@
+"""The embedded runner: one loop that walks, probes, claims, analyses and commits, until the job is finished or stopped.
+
+It turns the crank of the intake and the desk and carries work between them and the supervised children. It decides
+nothing about pixels and writes no SQL.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+
+from db.records import ClaimedSegment, JobCounts, JobRecord, Problem
+from db.store import Store
+from jobs.errors import JobError
+from jobs.intake import Intake
+from jobs.progress import Progress, Snapshot
+from workers.desk import Assignment, Desk, DeskCounts
+from workers.messages import ProbeBatch, ProbeResult, SegmentResult
+from workers.supervisor import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Supervisor, Task, TaskEnded
+
+log = structlog.get_logger(__name__)
+
+WAIT_S = 0.1
+DRY_S = 0.2
+"""How long nobody asks for work again after there was none."""
+SHOW_EVERY_S = 0.2
+CHECK_EVERY_S = 1.0
+HEARTBEAT_EVERY_S = 5.0
+COUNT_SHARE = 50
+"""Counting a job is left alone for this many times as long as it takes: at most 2 % of the time goes there."""
+
+
+class ChildrenCannotStart(JobError):
+    """No child can be started, so nothing can be analysed."""
+
+
+class Stop:
+    """How urgently somebody wants the run to end: raised by signals, read by the loop."""
+
+    def __init__(self) -> None:
+        self.level = 0
+
+    def ask(self) -> None:
+        """Once: finish what is running. Twice: stop now."""
+        self.level += 1
+
+    def now(self) -> None:
+        """Stop now."""
+        self.level = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """How a run shows itself and is stopped."""
+
+    progress: Progress
+    stop: Stop
+    analyse: bool = True
+    """False: walk and probe only."""
+
+
+class Ending(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What one run did. `counts` are of the whole job, `desk` of this run alone."""
+
+    ending: Ending
+    counts: JobCounts
+    desk: DeskCounts
+    elapsed_s: float
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When things that are not done at every turn were done last."""
+
+    started: float = field(default_factory=time.monotonic)
+    shown: float = 0.0
+    checked: float = 0.0
+    beat: float = 0.0
+    count_due: float = 0.0
+    dry_until: float = 0.0
+
+
+class Runner:
+    """One run of one job on this machine. `intake` is None where the walk was completed before."""
+
+    def __init__(
+        self,
+        store: Store,
+        job: JobRecord,
+        supervisor: Supervisor,
+        intake: Intake | None,
+        controls: Controls,
+    ) -> None:
+        self._analyse = controls.analyse
+        self._store = store
+        self._job = job
+        self._supervisor = supervisor
+        self._intake = intake
+        self._progress = controls.progress
+        self._stop = controls.stop
+        self._owner = owner_name()
+        self._desk = Desk(store, self._owner, job.id)
+        self._work: dict[int, Assignment | ProbeBatch] = {}
+        self._in_hand: dict[tuple[int, int], int] = {}
+        self._numbers = iter(range(1 << 62))
+        self._probe_turn = True
+        self._clock = _Clock()
+        self._counts: JobCounts | None = None
+        self._cancelled = False
+        self._broken: str | None = None
+
+    def run(self) -> RunOutcome:
+        """Work until the job is finished, or somebody stops it. Raises StoreError, ChildrenCannotStart."""
+        if self._store.file is not None:
+            self._store.segments.release_all()  # the lock says that whoever held these is gone
+        level = 0
+        while not self._over():
+            if self._stop.level != level:
+                level = self._stop.level
+                self._slow_down(level)
+            self._turn(stopping=self._stopping)
+        return self._end()
+
+    @property
+    def _stopping(self) -> bool:
+        return bool(self._stop.level or self._cancelled or self._broken)
+
+    def _over(self) -> bool:
+        if self._supervisor.pending or self._desk.holding:
+            return False
+        if self._stopping:
+            return True
+        return self._walked and (not self._analyse or self._nothing_left())
+
+    @property
+    def _walked(self) -> bool:
+        return self._intake is None or self._intake.finished
+
+    def _nothing_left(self) -> bool:
+        """No segment of the job is left, in our hands or in those of others who share the database."""
+        counts = self._store.jobs.counts(self._job.id)
+        if counts.running and not self._desk.holding:
+            self._store.segments.expire()
+        return counts.finished
+
+    def _turn(self, stopping: bool) -> None:
+        if not stopping:
+            if self._intake is not None:
+                self._intake.advance()
+            self._feed()
+        for event in self._supervisor.events(WAIT_S):
+            self._hear(event)
+        self._desk.turn()
+        self._housekeeping()
+        if not self._supervisor.pending:
+            self._desk.flush()
+
+    def _feed(self) -> None:
+        while self._supervisor.pending < 2 * self._supervisor.size and time.monotonic() >= self._clock.dry_until:
+            work = self._next()
+            if work is None:
+                self._clock.dry_until = time.monotonic() + DRY_S
+                return
+            number = next(self._numbers)
+            self._work[number] = work
+            self._supervisor.submit(Task(number, work if isinstance(work, ProbeBatch) else work.request))
+
+    def _next(self) -> Assignment | ProbeBatch | None:
+        """Probes and segments in turn: the walk never starves the analysis, nor the other way round."""
+        takers: list[Callable[[], Assignment | ProbeBatch | None]] = [self._desk.take] if self._analyse else []
+        if self._intake is not None:
+            takers.insert(0 if self._probe_turn else 1, self._intake.take_probe)
+        self._probe_turn = not self._probe_turn
+        for take in takers:
+            work = take()
+            if work is not None:
+                return work
+        return None
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case ItemProgress(task, index, frames):
+                self._in_hand[task.id, index] = frames
+            case ItemDone(task, index, result):
+                self._done(task, index, result)
+            case ItemFailed(task, index, problem):
+                self._failed(task, index, problem)
+            case TaskEnded(task, untouched):
+                self._ended(task, untouched)
+            case CrewBroken(reason):
+                self._broken = reason
+                self._desk.give_back_singles()
+
+    def _done(self, task: Task, index: int, result: SegmentResult | ProbeResult) -> None:
+        self._in_hand.pop((task.id, index), None)
+        match self._work[task.id], result:
+            case Assignment(_, claims), SegmentResult():
+                self._desk.done(claims[index], result)
+            case ProbeBatch(items), ProbeResult() if self._intake is not None:
+                self._intake.probed(items[index], result)
+
+    def _failed(self, task: Task, index: int, problem: Problem) -> None:
+        self._in_hand.pop((task.id, index), None)
+        match self._work[task.id]:
+            case Assignment(_, claims):
+                self._desk.failed(claims[index], problem)
+                self._report(claims[index], problem)
+            case ProbeBatch(items) if self._intake is not None:
+                self._intake.probe_failed(items[index], problem)
+
+    def _ended(self, task: Task, untouched: tuple[int, ...]) -> None:
+        match self._work.pop(task.id):
+            case Assignment(_, claims):
+                self._desk.untouched([claims[index] for index in untouched])
+            case ProbeBatch(items) if self._intake is not None:
+                for index in reversed(untouched):
+                    self._intake.probe_untouched(items[index])
+        for key in [key for key in self._in_hand if key[0] == task.id]:
+            del self._in_hand[key]
+
+    def _report(self, claim: ClaimedSegment, problem: Problem) -> None:
+        log.info(
+            "action=segment-failed", segment=claim.fence.segment_id, code=problem.code, attempt=claim.fence.attempt
+        )
+
+    def _slow_down(self, level: int) -> None:
+        self._desk.give_back_singles()
+        if level == 1:
+            self._progress.say("finishing what is running; press Ctrl-C again to stop now")
+            self._supervisor.withdraw()
+        else:
+            self._progress.say("stopping")
+            self._supervisor.stop_now()
+
+    def _housekeeping(self) -> None:
+        now = time.monotonic()
+        if now - self._clock.checked >= CHECK_EVERY_S:
+            self._clock.checked = now
+            if not self._cancelled and self._store.jobs.is_cancelled(self._job.id):
+                self._cancelled = True
+                self._slow_down(2)
+        if self._intake is not None and now - self._clock.beat >= HEARTBEAT_EVERY_S:
+            self._clock.beat = now
+            self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.counts.skipped)
+        if now - self._clock.shown >= SHOW_EVERY_S:
+            self._clock.shown = now
+            self._progress.show(self._snapshot())
+
+    def _snapshot(self) -> Snapshot:
+        now = time.monotonic()
+        if self._counts is None or now >= self._clock.count_due:
+            self._counts = self._store.jobs.counts(self._job.id)
+            took = time.monotonic() - now
+            self._clock.count_due = now + max(CHECK_EVERY_S, COUNT_SHARE * took)
+        return Snapshot(
+            counts=self._counts,
+            walking=not self._walked,
+            frames=self._desk.counts.frames + sum(self._in_hand.values()),
+            media_s=self._desk.counts.media_s,
+            elapsed_s=now - self._clock.started,
+        )
+
+    def _end(self) -> RunOutcome:
+        if self._broken is not None:
+            raise ChildrenCannotStart(
+                f"no child process can be started: {self._broken}", "run `moodreel doctor`; then `moodreel resume`"
+            )
+        if self._intake is not None:
+            self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.counts.skipped)
+        ending = self._ending()
+        if ending is Ending.FINISHED:
+            self._seal()
+        counts = self._store.jobs.counts(self._job.id)
+        return RunOutcome(ending, counts, self._desk.counts, time.monotonic() - self._clock.started)
+
+    def _ending(self) -> Ending:
+        if self._cancelled:
+            return Ending.CANCELLED
+        if self._stop.level and not (self._walked and self._store.jobs.counts(self._job.id).finished):
+            return Ending.INTERRUPTED
+        return Ending.FINISHED
+
+    def _seal(self) -> None:
+        if self._intake is not None:
+            if not self._store.jobs.counts(self._job.id).files:
+                self._intake.admit_nothing_found()
+            self._store.jobs.seal(self._job.id)
+        self._store.jobs.finish(self._job.id)
+
+
+def owner_name() -> str:
+    """Who holds a claim: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"

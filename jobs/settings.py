@@ -1,0 +1,97 @@
+"""The settings of one command, as a frozen value: options first, then MOODREEL_* variables, then moodreel.toml."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from jobs.errors import UsageError
+from jobs.knobs import KNOBS, knob
+from workers.limits import ChildLimits
+
+TOML_FILE = "moodreel.toml"
+
+
+def cores() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _field(name: str) -> Any:
+    one = knob(name)
+    return Field(default=one.default, ge=one.low, le=one.high, description=one.help)
+
+
+class Settings(BaseSettings):
+    """Everything that is configured rather than asked. Read once, at the entry point."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MOODREEL_", toml_file=TOML_FILE, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    database_url: str = _field("database_url")
+    query_database_url: str | None = _field("query_database_url")
+    workers: int = Field(default_factory=cores, ge=knob("workers").low, le=knob("workers").high)
+    device: Literal["auto", "cpu", "cuda"] = _field("device")
+    child_memory_mb: int = _field("child_memory_mb")
+    child_timeout_s: float = _field("child_timeout_s")
+    model_cache: Path | None = _field("model_cache")
+    log_level: Literal["debug", "info", "warning", "error"] = _field("log_level")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, environment, file: the first that says something wins."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @classmethod
+    def load(cls, **options: Any) -> Self:
+        """The settings in force; options that are None say nothing. Raises UsageError with the setting's name."""
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            settings = cls(**given)
+        except ValidationError as error:
+            raise _misset(error) from None
+        except ValueError as error:  # tomllib's own
+            raise UsageError(f"{TOML_FILE} cannot be read: {error}", "mend it, or move it away") from None
+        return settings.model_copy(update={"database_url": database_url(settings.database_url)})
+
+    def share_model_cache(self) -> None:
+        """Let the children know the folder of downloaded models, wherever it was set."""
+        if self.model_cache is not None:
+            os.environ["MOODREEL_MODEL_CACHE"] = str(self.model_cache.absolute())
+
+    @property
+    def limits(self) -> ChildLimits:
+        """What one child may use."""
+        return ChildLimits(memory_mb=self.child_memory_mb, timeout_s=self.child_timeout_s)
+
+
+def database_url(text: str) -> str:
+    """A database URL of what a person wrote: a plain path means an SQLite file."""
+    return text if "://" in text or text.startswith("sqlite:") else f"sqlite:///{text}"
+
+
+def _misset(error: ValidationError) -> UsageError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "?"
+    if name not in KNOBS:
+        return UsageError(f"there is no setting {name!r}", f"the settings are: {', '.join(KNOBS)}")
+    one = knob(name)
+    option = f"--{name.replace('_', '-')}" if name == "workers" else ("--database" if name == "database_url" else "")
+    where = ", ".join(filter(None, (option, one.variable, f"{name} in {TOML_FILE}")))
+    return UsageError(f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", f"it is set by {where}")

@@ -1,0 +1,89 @@
+"""From what a person asked to a job in the database."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+from db.records import JobRecord, NewJob
+from db.store import Store
+from jobs.discover import Filters
+from jobs.errors import UsageError
+from jobs.manifest import Manifest
+from jobs.request import RunRequest
+from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
+from workers.detection import catalogue as detectors
+from workers.scoring import catalogue as scorers
+
+RESERVED_NAMES = frozenset(("latest",))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person typed, parsed but not yet checked against what is installed."""
+
+    paths: Sequence[str]
+    sampling: Sampling
+    detector: DetectorSpec
+    scorer: ScorerSpec
+    filters: Filters
+    name: str | None
+    tags: Mapping[str, str]
+    manifest: Manifest | None
+
+
+def program_version() -> str:
+    """The version of this program."""
+    return metadata.version("moodreel")
+
+
+def build_request(wish: Wish) -> RunRequest:
+    """A request with absolute paths and the hashes of the models it will use. Raises UsageError, ModelError."""
+    if wish.name in RESERVED_NAMES:
+        raise UsageError(f"a job cannot be named {wish.name!r}: the word has a meaning", "choose another --name")
+    spec = AnalysisSpec(wish.sampling, detectors.resolve(wish.detector), scorers.resolve(wish.scorer))
+    paths = [_absolute(path) for path in wish.paths]
+    file_tags = wish.manifest.tags if wish.manifest else {}
+    if not paths:
+        paths = list(file_tags)
+    if not paths:
+        raise UsageError("no path was given", "name a folder or a file: moodreel run PATH...")
+    return RunRequest(
+        paths=tuple(dict.fromkeys(paths)),
+        analysis=spec,
+        filters=wish.filters,
+        name=wish.name,
+        tags=wish.tags,
+        file_tags=file_tags,
+    )
+
+
+def create_job(store: Store, request: RunRequest, submitter: str) -> JobRecord:
+    """Store a request as a new job."""
+    from uuid6 import uuid7
+
+    new = NewJob(
+        id=str(uuid7()),
+        name=request.name,
+        request_json=request.to_json(),
+        video_analysis=request.analysis.record(),
+        photo_analysis=request.analysis.for_photos().record(),
+        program_version=program_version(),
+        submitter=submitter,
+    )
+    return store.jobs.create(new)
+
+
+def require_same_models(request: RunRequest) -> None:
+    """Raise UsageError where this program would give other numbers than those the job was begun with."""
+    begun = request.analysis
+    now = AnalysisSpec(begun.sampling, detectors.resolve(begun.detector), scorers.resolve(begun.scorer))
+    if now != begun:
+        raise UsageError(
+            "the job was begun with other models, or by a Moodreel whose numbers differ: it cannot be continued",
+            "run it again as a new job; what both share is not analysed twice",
+        )
+
+
+def _absolute(path: str) -> bytes:
+    return os.path.abspath(os.fsencode(path))  # noqa: PTH100  names are bytes

@@ -1,0 +1,223 @@
+"""Between the database and the children: claims become work, answers become commits, and nothing is dropped between.
+
+A desk serves one owner, embedded or fleet. It holds every claim it took until an outcome is written for it, and keeps
+their leases alive as long as its owner comes by.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from db.records import (
+    ClaimedSegment,
+    Fence,
+    FileIdentity,
+    Problem,
+    SegmentCommit,
+    SegmentFailure,
+    SegmentOutcome,
+)
+from db.states import SegmentState
+from db.store import Store
+from workers.analysis import AnalysisSpec
+from workers.hashing import CHANGED, current_identity, sha256_of
+from workers.messages import AnalyseBatch, SegmentResult, SegmentWork
+
+log = structlog.get_logger(__name__)
+
+LEASE_S = 180.0
+EXTEND_EVERY_S = 45.0
+PHOTO_BATCH = 16
+COMMIT_SEGMENTS = 32
+COMMIT_FRAMES = 2000
+COMMIT_EVERY_S = 0.25
+
+Locate = Callable[[ClaimedSegment], bytes]
+"""Where a claimed segment's file lies on this machine, as an absolute path."""
+
+
+def as_named(claim: ClaimedSegment) -> bytes:
+    """The path as the submitter saw it: for work on the submitter's own machine."""
+    return os.path.join(claim.root, claim.relative)  # noqa: PTH118  names are bytes
+
+
+@dataclass(slots=True)
+class DeskCounts:
+    """What this desk has seen settled."""
+
+    segments: int = 0
+    frames: int = 0
+    faces: int = 0
+    media_s: float = 0.0
+    failures: int = 0
+    """Failures charged, retried ones included."""
+    failed: int = 0
+    """Segments that will not be tried again."""
+    refused: int = 0
+    """Outcomes that came too late: somebody else had the segment."""
+    cpu_s: float = 0.0
+    stages_s: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One request to a child and the claims behind its items, in the same order."""
+
+    request: AnalyseBatch
+    claims: tuple[ClaimedSegment, ...]
+
+
+class Desk:
+    """Takes segments of one job (or of any, if `job_id` is None) and settles them."""
+
+    def __init__(self, store: Store, owner: str, job_id: str | None = None, locate: Locate = as_named) -> None:
+        self._segments = store.segments
+        self._owner = owner
+        self._job_id = job_id
+        self._locate = locate
+        self._held: set[Fence] = set()
+        self._singles: deque[ClaimedSegment] = deque()
+        self._commits: list[SegmentCommit] = []
+        self._failures: list[SegmentFailure] = []
+        self._returned: list[Fence] = []
+        self._media_s: dict[Fence, float] = {}
+        self._oldest = 0.0
+        self._extended = time.monotonic()
+        self.counts = DeskCounts()
+
+    @property
+    def holding(self) -> bool:
+        """Whether a claim of ours still waits for its outcome."""
+        return bool(self._held)
+
+    def take(self) -> Assignment | None:
+        """The next work, or None where nothing is runnable now. Files that are gone are settled on the way."""
+        while claims := self._claim():
+            works = [(claim, self._work(claim)) for claim in claims]
+            good = [(claim, work) for claim, work in works if isinstance(work, SegmentWork)]
+            for claim, problem in works:
+                if isinstance(problem, Problem):
+                    self.failed(claim, problem)
+            if good:
+                return Assignment(AnalyseBatch(tuple(work for _, work in good)), tuple(claim for claim, _ in good))
+            self.flush()
+        return None
+
+    def done(self, claim: ClaimedSegment, result: SegmentResult) -> None:
+        """A segment was analysed."""
+        commit = SegmentCommit(claim.fence, result.frames, result.fallbacks, result.cpu_s)
+        self._stamp()
+        self._commits.append(commit)
+        self._media_s[claim.fence] = claim.spec.end_s - claim.spec.start_s
+        for stage, seconds in result.stages_s.items():
+            self.counts.stages_s[stage] = self.counts.stages_s.get(stage, 0.0) + seconds
+
+    def failed(self, claim: ClaimedSegment, problem: Problem) -> None:
+        """A segment failed once."""
+        self._stamp()
+        self._failures.append(SegmentFailure(claim.fence, problem))
+
+    def untouched(self, claims: Sequence[ClaimedSegment]) -> None:
+        """Segments that were never tried: nothing is counted against them."""
+        if claims:
+            self._stamp()
+            self._returned.extend(claim.fence for claim in claims)
+
+    def turn(self) -> None:
+        """Write what is due and hold on to what is in hand. Call it a few times a second."""
+        frames = sum(len(commit.frames) for commit in self._commits)
+        waiting = len(self._commits) + len(self._failures) + len(self._returned)
+        late = waiting and time.monotonic() - self._oldest >= COMMIT_EVERY_S
+        if late or frames >= COMMIT_FRAMES or waiting >= COMMIT_SEGMENTS:
+            self.flush()
+        if self._held and time.monotonic() - self._extended >= EXTEND_EVERY_S:
+            self._extended = time.monotonic()
+            self._held.difference_update(self._segments.extend(sorted(self._held, key=_by_id), LEASE_S))
+
+    def flush(self) -> None:
+        """Write every outcome that waits. Raises a StoreError when the database cannot take it; then all is kept."""
+        if self._commits:
+            self._committed(self._segments.commit(self._commits))
+        if self._failures:
+            self._charged(self._segments.fail(self._failures))
+        if self._returned:
+            self._segments.give_back(self._returned)
+            self._held.difference_update(self._returned)
+            self._returned = []
+
+    def give_back_singles(self) -> None:
+        """Return what was claimed for later: the owner is stopping."""
+        self.untouched(tuple(self._singles))
+        self._singles.clear()
+
+    def _claim(self) -> list[ClaimedSegment]:
+        if self._singles:
+            return [self._singles.popleft()]
+        claims = self._segments.claim(self._owner, LEASE_S, 1, job_id=self._job_id)
+        if claims and claims[0].facts.kind == "photo" and not claims[0].failures:
+            claims += self._segments.claim(self._owner, LEASE_S, PHOTO_BATCH - 1, job_id=self._job_id, kind="photo")
+        self._held.update(claim.fence for claim in claims)
+        # What has failed before runs alone: if it takes its child with it, no other is held up.
+        self._singles.extend(claim for claim in claims[1:] if claim.failures)
+        return [claim for claim in claims if not claim.failures] or claims[:1]
+
+    def _work(self, claim: ClaimedSegment) -> SegmentWork | Problem:
+        path = self._locate(claim)
+        identity = current_identity(path)
+        if isinstance(identity, FileIdentity):
+            changed = _changed(identity, claim)
+            if changed is None:
+                spec = AnalysisSpec.from_json(claim.spec_json)
+                return SegmentWork(identity, claim.facts, claim.spec, spec)
+            return changed
+        return identity
+
+    def _committed(self, outcomes: Sequence[SegmentOutcome]) -> None:
+        for commit, outcome in zip(self._commits, outcomes, strict=True):
+            media_s = self._media_s.pop(commit.fence)
+            if not self._settled(outcome):
+                continue
+            self.counts.segments += 1
+            self.counts.frames += len(commit.frames)
+            self.counts.faces += sum(len(frame.faces) for frame in commit.frames)
+            self.counts.media_s += media_s
+            self.counts.cpu_s += commit.cpu_s
+        self._commits = []
+
+    def _charged(self, outcomes: Sequence[SegmentOutcome]) -> None:
+        for outcome in outcomes:
+            if self._settled(outcome):
+                self.counts.failures += 1
+                self.counts.failed += outcome.state is SegmentState.FAILED
+        self._failures = []
+
+    def _settled(self, outcome: SegmentOutcome) -> bool:
+        self._held.discard(outcome.fence)
+        if not outcome.accepted:
+            self.counts.refused += 1
+            log.warning("action=outcome-refused", segment=outcome.fence.segment_id, attempt=outcome.fence.attempt)
+        return outcome.accepted
+
+    def _stamp(self) -> None:
+        if not (self._commits or self._failures or self._returned):
+            self._oldest = time.monotonic()
+
+
+def _by_id(fence: Fence) -> int:
+    return fence.segment_id
+
+
+def _changed(identity: FileIdentity, claim: ClaimedSegment) -> Problem | None:
+    """Why the file is not the one that was admitted; a file merely touched since is read once more to make sure."""
+    if identity.size != claim.size_bytes:
+        return CHANGED
+    if identity.mtime_ns == claim.mtime_ns:
+        return None
+    digest = sha256_of(identity)
+    if isinstance(digest, Problem):
+        return digest
+    return None if digest == claim.sha256 else replace(CHANGED, reason="the file is no longer what it was")
