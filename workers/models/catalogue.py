@@ -37,6 +37,8 @@ class ModelCard:
     origin: Origin
     source: str
     """Package-relative path, distribution, or URL, as `origin` has it."""
+    document: str = ""
+    """Its model card (what it is, how well it does, what it must not be used for), beside this module."""
 
 
 MODELS = {
@@ -61,6 +63,7 @@ MODELS = {
             licence="MIT",
             origin=Origin.PACKAGED,
             source="ferplus.onnx",
+            document="ferplus.md",
         ),
         ModelCard(
             name="ferplus-zoo",
@@ -96,31 +99,52 @@ def cache_folder() -> Path:
     return user_cache_path("moodreel") / "models"
 
 
-def path_of(card: ModelCard) -> Path:
-    """Where the model's file is, or would be."""
+def path_of(card: ModelCard, folder: Path | None = None) -> Path:
+    """Where the model's file is, or would be; `folder` holds the downloaded ones, `cache_folder()` by default.
+
+    Raises ModelError where the distribution that should carry it does not.
+    """
     if card.origin is Origin.PACKAGED:
         return Path(__file__).parent / card.source
     if card.origin is Origin.DOWNLOAD:
-        return cache_folder() / card.file
-    for file in metadata.files(card.source) or ():
+        return (folder or cache_folder()) / card.file
+    try:
+        files = metadata.files(card.source) or ()
+    except metadata.PackageNotFoundError:
+        files = ()
+    for file in files:
         if file.name == card.file:
             return Path(str(file.locate()))
-    raise ModelError("model.missing", f"the {card.source} package has no {card.file}", f"pip install {card.source}")
+    raise ModelError("model.missing", f"the {card.source} package has no {card.file}", _remedy(card))
 
 
 def load_verified(name: str) -> bytes:
     """The bytes of a model whose hash is right. Raises ModelError when it is missing or anything else."""
     card = card_of(name)
-    path = path_of(card)
+    return read_verified(card, path_of(card))
+
+
+def read_verified(card: ModelCard, path: Path) -> bytes:
+    """The bytes of the file at `path` if they are the model of `card`. Raises ModelError when it is anything else."""
     try:
-        data = path.read_bytes()
+        right_size = path.stat().st_size == card.size
+        data = path.read_bytes() if right_size else b""
     except OSError as error:
-        raise ModelError("model.missing", f"model {name} is not at {path}: {error.strerror}", _remedy(card)) from error
-    if hashlib.sha256(data).hexdigest() != card.sha256:
         raise ModelError(
-            "model.damaged", f"{path} is not the {name} model: its SHA-256 differs from the one we know", _remedy(card)
+            "model.missing", f"model {card.name} is not at {path}: {error.strerror}", _remedy(card)
+        ) from error
+    if not right_size or hashlib.sha256(data).hexdigest() != card.sha256:
+        what = "SHA-256" if right_size else "size"
+        raise ModelError(
+            "model.damaged", f"{path} is not the {card.name} model: its {what} is not the one we know", _remedy(card)
         )
     return data
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _remedy(card: ModelCard) -> str:
