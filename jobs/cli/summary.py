@@ -43,7 +43,7 @@ def show_summary(store: Store, job: JobRecord, outcome: RunOutcome, *, as_json: 
         out.print(table(_FILE_COLUMNS, map(_file_cells, files[:FILES_SHOWN]), right=_NUMBERS))
         out.print()
     _more(out, len(files) > FILES_SHOWN, "SELECT * FROM media_summary")
-    _show_problems(out, problems)
+    show_problems(out, problems)
     for line in _totals(job, outcome):
         out.print(line)
     if profile:
@@ -68,7 +68,8 @@ def _file_cells(line: FileLine) -> tuple[object, ...]:
     )
 
 
-def _show_problems(out: Any, problems: list[ProblemLine]) -> None:
+def show_problems(out: Any, problems: list[ProblemLine]) -> None:
+    """Show the first problems, each with its hint."""
     for line in problems[:PROBLEMS_SHOWN]:
         out.print(f"{printable(line.path)}: {printable(line.problem.reason)} [{line.problem.code}]")
         out.print(f"  hint: {printable(line.problem.hint)}")
@@ -167,7 +168,7 @@ def show_preview(plan: Preview, *, as_json: bool) -> None:
     ]
     out.print(table(("file", "length", "frames to look at"), rows, right=("length", "frames to look at")))
     out.print()
-    _show_problems(out, overview.problems(plan.job.id, PROBLEMS_SHOWN + 1))
+    show_problems(out, overview.problems(plan.job.id, PROBLEMS_SHOWN + 1))
     out.print(
         f"{counts.files:,} files ({counts.files_failed:,} unreadable, {counts.skipped:,} passed over), "
         f"{duration(counts.media_s)} of video, {counts.targets:,} frames, {new:,} of them not analysed yet"

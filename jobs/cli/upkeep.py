@@ -1,7 +1,95 @@
-"""stub"""
+"""`doctor` and `demo`: does it work here, and what does it look like."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from jobs.cli import options
+
+if TYPE_CHECKING:
+    from jobs.settings import Settings
+
+DEMO_QUERY = (
+    "SELECT path, count(*) AS faces, round(avg(happiness), 3) AS happiness, round(avg(valence), 3) AS valence "
+    "FROM emotions GROUP BY path ORDER BY path"
+)
+EXPECTED_FAILURES = 1
+"""The demo's folder holds one broken file on purpose."""
+
+Folder = Annotated[
+    str, typer.Option("--output", "-o", metavar="DIR", help="Where media, database and exports are put.")
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command()(doctor)
+    app.command()(demo)
+
+
+def doctor(
+    database: options.Database = None,
+    workers: options.Workers = None,
+    device: options.Device = None,
+    as_json: options.Json = False,
+) -> None:
+    """Try every part that a run needs, and say how to mend what is broken."""
+    from jobs.cli.analyse import settings_of
+    from jobs.cli.output import console, printable, write_json
+    from jobs.doctor import Verdict, examine
+
+    findings = []
+    for finding in examine(settings_of(database, workers, device)):
+        findings.append(finding)
+        if as_json:
+            continue
+        console().print(f"{finding.verdict.value:>5}  {finding.what}: {printable(finding.found)}")
+        if finding.hint:
+            console().print(f"       hint: {printable(finding.hint)}")
+    if as_json:
+        write_json([{"what": f.what, "verdict": f.verdict, "found": f.found, "hint": f.hint} for f in findings])
+    if any(finding.verdict is Verdict.FAULT for finding in findings):
+        raise typer.Exit(1)
+
+
+def demo(output: Folder = "moodreel-demo", workers: options.Workers = None) -> None:
+    """Make sample media, analyse them, query and export the result: everything in one folder."""
+    from jobs.cli.analyse import settings_of
+    from jobs.cli.output import say
+    from jobs.demo.media import make_media
+
+    folder = Path(output)
+    settings = settings_of(f"sqlite:///{folder / 'moodreel.db'}", workers)
+    say(f"making sample media in {folder / 'media'}")
+    make_media(folder / "media")
+    say(f"$ moodreel run {folder / 'media'} --database {folder / 'moodreel.db'}")
+    failed = _analyse(settings, folder / "media")
+    _show_query(settings)
+    _export(settings, folder)
+    say(f'\nlook around: cd {folder}; moodreel query "SELECT * FROM problems"; moodreel schema')
+    if failed != EXPECTED_FAILURES:
+        say(f"error: {failed} files failed where {EXPECTED_FAILURES} is broken on purpose")
+        say("hint: run `moodreel doctor`")
+        raise typer.Exit(1)
+
+
+def _analyse(settings: "Settings", media: Path) -> int:
+    from db.store import Store
+    from jobs.cli.summary import show_summary
+    from jobs.discover import Filters
+    from jobs.embedded import analyse
+    from jobs.lock import run_lock
+    from jobs.progress import progress
+    from jobs.run import owner_name
+    from jobs.submit import Wish, build_request, create_job
+    from workers.analysis import DetectorSpec, Sampling, ScorerSpec
+
+    wish = Wish([str(media)], Sampling(), DetectorSpec(), ScorerSpec(), Filters(), "demo", {}, None)
+    request = build_request(wish)
+    with Store.open(settings.database_url, create=True) as store, run_lock(store.file):
+        job = create_job(store, request, owner_name())
+        with progress(quiet=False, as_json=False) as display:
+            outcome = analyse(settings, store, job, request, display)
+        show_summary(store, store.jobs.get(job.id), outcome, as_json=False, profile=False)
+    return outcome.counts.files_failed

@@ -1,0 +1,60 @@
+# Everything a person types to work on Moodreel. Each target makes its own environment first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
+
+.PHONY: help setup demo test check format lint types chaos bench bench-memory golden docs clean
+
+help:
+	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
+	@echo "make test          every test, with the real servers they need"
+	@echo "make check         format, lint, types, then make test: what CI runs"
+	@echo "make chaos         kill -9 at random moments, many seeds (long)"
+	@echo "make bench         the benchmarks; make bench-memory: memory alone"
+	@echo "make docs          rewrite the pages that are made from the code"
+	@echo "make clean         remove what the other targets made"
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed"; echo "hint: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/moodreel demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+
+check: format lint types test
+
+format: $(READY)
+	$(BIN)/ruff format --check .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+chaos: $(READY)
+	$(BIN)/python -m pytest -m slow tests/acceptance/test_kill.py
+
+bench: bench-memory
+
+bench-memory: $(READY)
+	$(BIN)/python -m benchmarks.memory
+
+golden: $(READY)
+	$(BIN)/python -m tests.golden.regenerate
+
+docs: $(READY)
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf $(VENV) build dist moodreel-demo bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

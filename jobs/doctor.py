@@ -1,0 +1,136 @@
+"""Whether this machine can do the work: each part tried for real, each fault with its remedy."""
+
+import os
+import platform
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+from db.engine import has_wal_reset_fix
+from db.errors import DatabaseUnusable, StoreError
+from db.store import Store
+from jobs.knobs import KNOBS
+from jobs.settings import Settings, cores
+from workers.errors import WorkError
+from workers.models.catalogue import Origin
+from workers.models.status import Presence, verify_all
+
+LIBRARIES = ("av", "opencv-python-headless", "onnxruntime", "numpy", "pillow", "pillow-heif", "sqlalchemy", "pyarrow")
+LOW_DISK_MB = 500
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Worth knowing; nothing is broken."""
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    what: str
+    verdict: Verdict
+    found: str
+    hint: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every check, one after the other, as they are done."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _machine,
+        _libraries,
+        _variables,
+        _models,
+        _child,
+        _sqlite,
+        _database,
+    )
+    for check in checks:
+        yield from check(settings)
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    yield Finding("machine", Verdict.OK, f"{system}, {cores()} cores; {settings.workers} workers")
+
+
+def _libraries(_settings: Settings) -> Iterator[Finding]:
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    yield Finding("libraries", Verdict.OK, f"moodreel {metadata.version('moodreel')}, {versions}")
+
+
+def _variables(_settings: Settings) -> Iterator[Finding]:
+    known = {knob.variable for knob in KNOBS.values()}
+    for name in sorted(os.environ):
+        if name.startswith("MOODREEL_") and name not in known:
+            yield Finding(
+                "settings", Verdict.NOTE, f"{name} is no setting of ours", f"the settings: {', '.join(known)}"
+            )
+
+
+def _models(_settings: Settings) -> Iterator[Finding]:
+    for status in verify_all():
+        name = f"model {status.card.name}"
+        if status.presence is Presence.PRESENT:
+            yield Finding(name, Verdict.OK, "present, its hash is right")
+            continue
+        optional = status.card.origin is Origin.DOWNLOAD and status.presence is Presence.MISSING
+        hint = "" if status.problem is None else status.problem.hint
+        yield Finding(name, Verdict.NOTE if optional else Verdict.FAULT, status.presence.value, hint)
+
+
+def _child(settings: Settings) -> Iterator[Finding]:
+    """A child is started as a run would start it, and asked to probe nothing."""
+    from workers.messages import ProbeBatch
+    from workers.process import ChildCannotStart, ChildFailure, ChildProcess
+
+    try:
+        with ChildProcess(settings.limits, settings.device) as child:
+            child.wait_ready()
+            list(child.ask(ProbeBatch(())))
+    except (ChildCannotStart, ChildFailure, WorkError) as error:
+        yield Finding("child process", Verdict.FAULT, str(error), "reinstall moodreel and its libraries")
+        return
+    yield Finding("child process", Verdict.OK, f"starts and answers; may take {settings.child_memory_mb} MB")
+
+
+def _sqlite(_settings: Settings) -> Iterator[Finding]:
+    safe = has_wal_reset_fix(sqlite3.sqlite_version_info)
+    mode = "a write-ahead log" if safe else "a rollback journal: older than the fix of the WAL-reset bug"
+    yield Finding("SQLite", Verdict.OK, f"{sqlite3.sqlite_version}, used with {mode}")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        with Store.open(settings.database_url) as store:
+            jobs = len(store.jobs.list())
+            yield Finding("database", Verdict.OK, f"{store.file or 'PostgreSQL'}: of this version, {jobs} jobs")
+            yield from _disk(store.file)
+    except DatabaseUnusable as error:
+        if "there is no database" not in str(error):
+            yield Finding("database", Verdict.FAULT, str(error), error.hint)
+            return
+        yield Finding("database", Verdict.NOTE, str(error), "`moodreel run PATH` makes it")
+        yield from _disk(Path(settings.database_url.removeprefix("sqlite:///")))
+    except StoreError as error:
+        yield Finding("database", Verdict.FAULT, str(error), error.hint)
+
+
+def _disk(file: Path | None) -> Iterator[Finding]:
+    if file is None:
+        return
+    folder = file.absolute().parent
+    if not os.access(folder, os.W_OK):
+        yield Finding("disk", Verdict.FAULT, f"{folder} cannot be written", "choose another --database, or its rights")
+        return
+    free_mb = shutil.disk_usage(folder).free // 2**20
+    low = free_mb < LOW_DISK_MB
+    yield Finding("disk", Verdict.NOTE if low else Verdict.OK, f"{free_mb:,} MB free", "free some space" if low else "")

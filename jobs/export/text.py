@@ -1,0 +1,56 @@
+"""CSV and JSON Lines: a row at a time, nothing held back."""
+
+import csv
+import json
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO, Any, Self
+
+from jobs.export.base import Batch, Field, Kind
+
+
+class CsvWriter:
+    """CSV in UTF-8 with a header line (RFC 4180, lines end in a bare newline). NULL is an empty cell."""
+
+    def __init__(self, stream: IO[str], fields: Sequence[Field]) -> None:
+        self._stream = stream
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._writer.writerow([field.name for field in fields])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stream.flush()
+
+    def write(self, rows: Batch) -> None:
+        """Write some rows. Floats are written so that they read back exactly."""
+        self._writer.writerows(rows)
+
+
+class JsonLinesWriter:
+    """One JSON object a row, in UTF-8; columns of JSON become part of it."""
+
+    def __init__(self, stream: IO[str], fields: Sequence[Field]) -> None:
+        self._stream = stream
+        self._names = [field.name for field in fields]
+        self._nested = [at for at, field in enumerate(fields) if field.kind is Kind.JSON]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stream.flush()
+
+    def write(self, rows: Batch) -> None:
+        """Write some rows."""
+        for row in rows:
+            values = list(row)
+            for at in self._nested:
+                values[at] = None if values[at] is None else json.loads(values[at])
+            self._stream.write(json.dumps(dict(zip(self._names, values, strict=True)), ensure_ascii=False) + "\n")
+
+
+def cell(value: Any) -> Any:
+    """A value of any database column as text formats take it: bytes in hexadecimal."""
+    return value.hex() if isinstance(value, bytes | memoryview) else value
