@@ -21,7 +21,10 @@ APPLICATION_ID = 0x4D4F4F44
 PATIENCE_S = 600.0
 """How long a write waits for readers of a rollback-journal database, or for a PostgreSQL that restarts."""
 BUSY_TIMEOUT_MS = 5_000
-_RETRYABLE_SQLSTATES = ("40001", "40P01", "57P01", "57P02", "57P03", "08", "55P03")
+_RETRYABLE_SQLSTATES = ("40001", "40P01", "57P", "25P03", "08", "55P03", "53200", "53300")
+"""Serialisation, deadlock, a server that stops or starts, a cut connection, a lock, memory, connections."""
+
+_ONE_MOMENT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 def open_engine(url: str) -> Engine:
@@ -52,6 +55,8 @@ def parse_url(url: str) -> URL:
         raise DatabaseUnusable(f"{backend} databases are not supported", hint)
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise DatabaseUnusable("the database must be a file: results in memory would be lost", hint)
+    if backend == "sqlite" and (parsed.query or str(parsed.database).startswith("file:")):
+        raise DatabaseUnusable("a database file is named by its path alone, without options", hint)
     return parsed
 
 
@@ -74,7 +79,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     with translated():
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA secure_delete = ON")
-        wal = has_wal_reset_fix(sqlite3.sqlite_version_info)  # type: ignore[arg-type]
+        wal = has_wal_reset_fix(sqlite3.sqlite_version_info)
         run(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
         run(f"PRAGMA synchronous = {'NORMAL' if wal else 'FULL'}")
 
@@ -87,8 +92,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A short read transaction."""
-    with translated(), engine.connect() as connection, connection.begin():
+    """A short read transaction, in which every statement sees the same moment."""
+    options = _ONE_MOMENT if engine.dialect.name == "postgresql" else {}
+    with translated(), engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 
@@ -124,17 +130,19 @@ def translated() -> Iterator[None]:
 
 
 def _meaning(error: BaseException) -> StoreError | BaseException:
-    sqlstate = getattr(error, "sqlstate", None)
     if isinstance(error, sqlite3.Error):
         return _sqlite_meaning(error)
-    if sqlstate is None or sqlstate.startswith(_RETRYABLE_SQLSTATES):
+    sqlstate = getattr(error, "sqlstate", None)
+    # Without a code, a lost connection is an OperationalError; anything else is a mistake no waiting mends.
+    lost = sqlstate is None and type(error).__name__ in ("OperationalError", "InterfaceError")
+    if lost or (sqlstate or "").startswith(_RETRYABLE_SQLSTATES):
         return DatabaseUnavailable(
-            f"the database server cannot be reached: {_first_line(error)}",
+            f"the database server cannot be reached: {first_line(error)}",
             "check that it runs and that its URL is right",
         )
-    if sqlstate.startswith("53"):
-        return DatabaseFull("the database server has run out of space or memory", "free some, then `moodreel resume`")
-    return StoreError(f"the database refused: {_first_line(error)}", "run `moodreel doctor`")
+    if sqlstate == "53100":
+        return DatabaseFull("the disk under the database server is full", "free some space, then `moodreel resume`")
+    return StoreError(f"the database refused: {first_line(error)}", "run `moodreel doctor`")
 
 
 def _sqlite_meaning(error: sqlite3.Error) -> StoreError:
@@ -163,7 +171,8 @@ def _sqlite_meaning(error: sqlite3.Error) -> StoreError:
     return StoreError(f"the database refused: {error}", "run `moodreel doctor`")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """An error in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

@@ -1,18 +1,23 @@
 """Jobs: created, sealed, cancelled, revived, retried, found by what people call them, and counted."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from db.clock import now
+from db.counting import count_job, job_lines
 from db.engine import dialect_insert, reading, writing
 from db.errors import Ambiguous, NotFound
-from db.records import AnalysisRecord, JobCounts, JobRecord, NewJob
-from db.schema import analysis, job, job_file, media, media_analysis, segment
+from db.records import AnalysisRecord, JobCounts, JobLine, JobRecord, NewJob
+from db.schema import analysis, job, job_file, media_analysis, segment
 from db.states import JobState, MediaAnalysisState, SegmentState
-from db.wanted import analyses_of, refresh_wanted
+from db.text import storable
+from db.wanted import analyses_of, lock_analyses, refresh_wanted
 
+Result = TypeVar("Result")
 MIN_SUFFIX = 4
 _LIST = "`moodreel jobs` lists them"
 
@@ -31,7 +36,7 @@ class JobStore:
             connection.execute(
                 sa.insert(job).values(
                     id=new.id,
-                    name=new.name,
+                    name=None if new.name is None else storable(new.name),
                     state=JobState.DISCOVERING,
                     video_analysis_id=ensure_analysis(connection, new.video_analysis),
                     photo_analysis_id=ensure_analysis(connection, new.photo_analysis),
@@ -64,13 +69,14 @@ class JobStore:
         """
         newest = _select_jobs().order_by(job.c.id.desc())
         wanted = reference.strip()
+        suffix = wanted.lower()
         with reading(self._engine) as connection:
             if wanted == "latest":
                 rows = connection.execute(newest.limit(1)).all()
             else:
                 rows = connection.execute(newest.where(job.c.name == wanted).limit(1)).all()
-                if not rows and len(wanted) >= MIN_SUFFIX:
-                    rows = connection.execute(newest.where(job.c.id.endswith(wanted, autoescape=True)).limit(2)).all()
+                if not rows and len(suffix) >= MIN_SUFFIX:
+                    rows = connection.execute(newest.where(job.c.id.endswith(suffix, autoescape=True)).limit(2)).all()
         if not rows:
             raise NotFound(f"there is no job {reference!r}", _LIST)
         if len(rows) > 1:
@@ -81,6 +87,12 @@ class JobStore:
         """Every job, newest first."""
         with reading(self._engine) as connection:
             return [_record(row) for row in connection.execute(_select_jobs().order_by(job.c.id.desc()))]
+
+    def listing(self, limit: int | None = None) -> Sequence[JobLine]:
+        """The newest jobs, newest first, each with how far it is: one query, however many there are."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(job_lines(limit)).all()
+        return [_line(row) for row in rows]
 
     def seal(self, job_id: str) -> None:
         """Every file of the request is known now."""
@@ -105,8 +117,11 @@ class JobStore:
 
         def work(connection: Connection) -> None:
             connection.execute(
-                sa.update(job).where(job.c.id == job_id).values(state=JobState.CANCELLED, cancelled_at=now())
+                sa.update(job)
+                .where(job.c.id == job_id, job.c.state != JobState.CANCELLED)
+                .values(state=JobState.CANCELLED, cancelled_at=now())
             )
+            lock_analyses(connection, analyses_of(job_id))
             refresh_wanted(connection, analyses_of(job_id))
 
         self._write(work)
@@ -121,6 +136,7 @@ class JobStore:
                 .values(state=JobState.DISCOVERING, cancelled_at=None, sealed_at=None)
             )
             connection.execute(sa.update(job).where(job.c.id == job_id).values(finished_at=None))
+            lock_analyses(connection, analyses_of(job_id))
             refresh_wanted(connection, analyses_of(job_id))
 
         self._write(work)
@@ -132,6 +148,7 @@ class JobStore:
 
         def work(connection: Connection) -> int:
             analyses = analyses_of(job_id)
+            lock_analyses(connection, analyses)
             failed = segment.c.media_analysis_id.in_(analyses) & (segment.c.state == SegmentState.FAILED)
             _reopen(connection, sa.select(segment.c.media_analysis_id).where(failed))
             segments = connection.execute(
@@ -164,16 +181,13 @@ class JobStore:
     def counts(self, job_id: str) -> JobCounts:
         """Where the job stands."""
         with reading(self._engine) as connection:
-            files = _file_counts(connection, job_id)
-            work = _work_counts(connection, job_id)
-            skipped = connection.execute(sa.select(job.c.skipped).where(job.c.id == job_id)).scalar_one()
-        return JobCounts(skipped=skipped, **files, **work)
+            return count_job(connection, job_id)
 
     def _change(self, job_id: str, only_if: sa.ColumnElement[bool], **values: Any) -> None:
         statement = sa.update(job).where(job.c.id == job_id, only_if).values(**values)
         self._write(lambda connection: connection.execute(statement))
 
-    def _write(self, work: Any) -> Any:
+    def _write(self, work: Callable[[Connection], Result]) -> Result:
         return writing(self._engine, work, self._patience_s)
 
 
@@ -217,54 +231,6 @@ def _reopen(connection: Connection, ids: sa.Select[tuple[int]]) -> None:
     )
 
 
-def _file_counts(connection: Connection, job_id: str) -> dict[str, Any]:
-    one = sa.func.count()
-    files = job_file.outerjoin(media_analysis, media_analysis.c.id == job_file.c.media_analysis_id)
-    files = files.outerjoin(media, media.c.id == job_file.c.media_id)
-    failed = job_file.c.error_code.is_not(None) | (media_analysis.c.segments_failed > 0)
-    partial = media.c.error_code.is_not(None) | (media_analysis.c.frames_missing + media_analysis.c.frames_damaged > 0)
-    complete = media_analysis.c.state == MediaAnalysisState.COMPLETE
-    row = connection.execute(
-        sa.select(
-            one.label("files"),
-            one.filter(failed).label("files_failed"),
-            one.filter(partial).label("files_partial"),
-            one.filter(complete).label("files_done"),
-        )
-        .select_from(files)
-        .where(job_file.c.job_id == job_id)
-    ).one()
-    return dict(row._mapping)
-
-
-def _work_counts(connection: Connection, job_id: str) -> dict[str, Any]:
-    ids = analyses_of(job_id)
-    one = sa.func.count()
-    states = {state.value: one.filter(segment.c.state == state) for state in SegmentState}
-    done = segment.c.state == SegmentState.DONE
-    total = sa.func.coalesce(sa.func.sum(segment.c.targets), 0)
-    length = sa.func.coalesce(sa.func.sum(segment.c.end_s - segment.c.start_s), 0.0)
-    segments = connection.execute(
-        sa.select(
-            one.label("segments"),
-            *(count.label(name) for name, count in states.items()),
-            total.label("targets"),
-            length.label("media_s"),
-            sa.func.coalesce(sa.func.sum(segment.c.end_s - segment.c.start_s).filter(done), 0.0).label("media_done_s"),
-        ).where(segment.c.media_analysis_id.in_(ids))
-    ).one()
-    results = connection.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(media_analysis.c.frames), 0).label("frames"),
-            sa.func.coalesce(sa.func.sum(media_analysis.c.faces), 0).label("faces"),
-        ).where(media_analysis.c.id.in_(ids))
-    ).one()
-    counts = dict(segments._mapping) | dict(results._mapping)
-    for name in ("targets", "frames", "faces"):
-        counts[name] = int(counts[name])
-    return counts
-
-
 def _select_jobs() -> sa.Select[Any]:
     return sa.select(job)
 
@@ -279,8 +245,28 @@ def _record(row: Any) -> JobRecord:
         photo_analysis_id=row.photo_analysis_id,
         program_version=row.program_version,
         submitter=row.submitter,
-        submitter_seen_at=row.submitter_seen_at.isoformat(timespec="seconds"),
-        created_at=row.created_at.isoformat(sep=" ", timespec="seconds"),
-        sealed_at=None if row.sealed_at is None else row.sealed_at.isoformat(sep=" ", timespec="seconds"),
+        submitter_seen_at=_readable(row.submitter_seen_at),
+        created_at=_readable(row.created_at),
+        sealed_at=None if row.sealed_at is None else _readable(row.sealed_at),
         skipped=row.skipped,
+    )
+
+
+def _readable(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+
+
+def _line(row: Any) -> JobLine:
+    left = row.segments - row.done - row.failed
+    return JobLine(
+        job=_record(row),
+        files=row.files,
+        files_failed=row.files_failed,
+        segments=int(row.segments),
+        left=int(left),
+        done=int(row.done),
+        failed=int(row.failed),
+        frames=int(row.frames),
+        faces=int(row.faces),
+        silent_s=(row.moment - row.submitter_seen_at).total_seconds(),
     )

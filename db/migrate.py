@@ -1,21 +1,30 @@
-"""The life of a database: made, checked, upgraded, backed up. Migrations are Alembic's and travel in the package."""
+"""The life of a database: made, checked, upgraded. Migrations are Alembic's and travel in the package."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
-from db.engine import APPLICATION_ID, reading, sqlite_file, translated, writing
+from db.backup import backup
+from db.engine import APPLICATION_ID, reading, sqlite_file, writing
 from db.errors import DatabaseTooNew, DatabaseTooOld, DatabaseUnusable, NotADatabase
 from db.views import create_views, drop_views
 
+__all__ = ["HEAD", "backup", "prepare", "revision_of", "upgrade"]
+
+HEAD = "0001"
+"""The schema revision of this program: the newest migration. Written down, since asking Alembic takes 0.2 s."""
 _VERSIONS = "alembic_version"
+_OURS = "media_analysis"
+"""A table that has been there from the first revision: another program may use Alembic too."""
+_LOCK = 0x4D4F4F44
+_DEPENDENT_OBJECTS = "2BP01"
 
 
 def prepare(engine: Engine, create: bool) -> None:
@@ -23,82 +32,80 @@ def prepare(engine: Engine, create: bool) -> None:
 
     Raises NotADatabase, DatabaseTooNew, DatabaseTooOld, DatabaseUnusable.
     """
-    path = sqlite_file(engine)
-    if path is not None and not path.exists() and not create:
-        raise DatabaseUnusable(
-            f"there is no database at {path}", "run `moodreel run PATH` first, or name one with --database"
+    _refuse_missing(engine, create)
+    revision = revision_of(engine)
+    if revision is None and create:
+        writing(engine, _fill)
+    elif revision is None:
+        raise DatabaseUnusable("the database is empty", "run `moodreel run PATH` or `moodreel db upgrade` first")
+    elif revision != HEAD:
+        raise DatabaseTooOld(
+            f"the database was written by an older Moodreel (schema {revision})",
+            "run `moodreel db upgrade`; it makes a backup of an SQLite file first",
         )
-    revision = current_revision(engine)
-    if revision is None:
-        if not _is_empty(engine):
-            raise NotADatabase(
-                "the database belongs to another program", "name another one (--database sqlite:///FILE)"
-            )
-        if create:
-            writing(engine, _fill)
-        return
-    if revision == head():
-        return
-    if revision not in _known_revisions():
-        raise DatabaseTooNew(
-            f"the database was written by a newer Moodreel (schema {revision})",
-            "upgrade this one: pip install -U moodreel",
-        )
-    raise DatabaseTooOld(
-        f"the database was written by an older Moodreel (schema {revision})",
-        "run `moodreel db upgrade`; it makes a backup first",
-    )
 
 
 def upgrade(engine: Engine) -> Path | None:
-    """Bring an older database to this version; returns the backup made beside an SQLite file, None if none was."""
-    if current_revision(engine) == head():
+    """Bring an older or empty database to this version; returns the backup made beside an SQLite file, if one was."""
+    revision = revision_of(engine)
+    if revision == HEAD:
         return None
     path = sqlite_file(engine)
-    kept = None
-    if path is not None and path.exists() and not _is_empty(engine):
-        kept = path.with_name(f"{path.name}.before-{head()}")
+    kept = None if path is None or revision is None else _free_name(path)
+    if kept is not None:
         backup(engine, kept)
     # SQLite rebuilds tables to change them; with foreign keys on, dropping the old one would delete its children.
-    with _foreign_keys_off(engine):
+    with _sqlite_ready_for_rebuilds(engine):
         writing(engine, _fill)
     return kept
 
 
-def backup(engine: Engine, target: Path) -> None:
-    """Write a whole copy of an SQLite database, while others read and write it. Never replaces a file."""
-    source = sqlite_file(engine)
-    if source is None:
-        raise DatabaseUnusable("a PostgreSQL database is backed up by its own tools", "run pg_dump -Fc on it")
-    if target.exists():
-        raise DatabaseUnusable(f"{target} exists already", "name another file, or remove it first")
-    partial = target.with_name(target.name + ".part")
-    partial.unlink(missing_ok=True)
-    try:
-        with translated(), closing(sqlite3.connect(source)) as connection:
-            connection.execute("VACUUM INTO ?", (os.fspath(partial),))
-        partial.rename(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def current_revision(engine: Engine) -> str | None:
-    """The schema revision of a database; None where there is none yet."""
+def revision_of(engine: Engine) -> str | None:
+    """The schema revision of a database; None where it is empty. Raises NotADatabase and DatabaseTooNew."""
     with reading(engine) as connection:
-        if not sa.inspect(connection).has_table(_VERSIONS):
+        tables = sa.inspect(connection).get_table_names()
+        if not tables:
             return None
-        return connection.exec_driver_sql(f"SELECT version_num FROM {_VERSIONS}").scalar_one_or_none()  # noqa: S608
+        if _OURS not in tables or _VERSIONS not in tables or not _is_marked(connection):
+            raise NotADatabase("the database belongs to another program", "name another one with --database")
+        revision = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSIONS}").scalar_one()  # noqa: S608
+    if revision != HEAD and revision not in _known_revisions():
+        raise DatabaseTooNew(
+            f"the database was written by a newer Moodreel (schema {revision})",
+            "upgrade this one: pip install -U moodreel",
+        )
+    return str(revision)
 
 
-def head() -> str:
-    """The schema revision of this program."""
-    from alembic.script import ScriptDirectory
+def _refuse_missing(engine: Engine, create: bool) -> None:
+    path = sqlite_file(engine)
+    if path is None or path.exists():
+        return
+    if not create:
+        raise DatabaseUnusable(
+            f"there is no database at {path}", "run `moodreel run PATH` first, or name one with --database"
+        )
+    if not path.parent.is_dir():
+        raise DatabaseUnusable(
+            f"there is no folder {path.parent} to make the database in", "make it, or name another with --database"
+        )
 
-    with _config(None) as config:
-        revision = ScriptDirectory.from_config(config).get_current_head()
-    if revision is None:
-        raise DatabaseUnusable("this installation has no migrations", "reinstall moodreel")
-    return revision
+
+def _is_marked(connection: Connection) -> bool:
+    if connection.dialect.name != "sqlite":
+        return True
+    return bool(connection.exec_driver_sql("PRAGMA application_id").scalar_one() == APPLICATION_ID)
+
+
+def _free_name(path: Path) -> Path:
+    """Where to keep the database as it was: an earlier attempt may have left its backup."""
+    first = path.with_name(f"{path.name}.before-{HEAD}")
+    number = 1
+    free = first
+    while free.exists():
+        number += 1
+        free = first.with_name(f"{first.name}-{number}")
+    return free
 
 
 def _known_revisions() -> set[str]:
@@ -111,7 +118,10 @@ def _known_revisions() -> set[str]:
 def _fill(connection: Connection) -> None:
     from alembic import command
 
-    drop_views(connection)
+    if connection.dialect.name == "postgresql":
+        # Two who find it empty at once: the second waits, then finds it filled.
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    _drop_views(connection)
     with _config(connection) as config:
         command.upgrade(config, "head")
     create_views(connection)
@@ -124,9 +134,16 @@ def _fill(connection: Connection) -> None:
             )
 
 
-def _is_empty(engine: Engine) -> bool:
-    with reading(engine) as connection:
-        return not sa.inspect(connection).get_table_names()
+def _drop_views(connection: Connection) -> None:
+    try:
+        drop_views(connection)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _DEPENDENT_OBJECTS:
+            raise
+        raise DatabaseUnusable(
+            f"something of yours is built on our views: {str(error.orig).splitlines()[0]}",
+            "save the definitions of your own views, drop them, upgrade, then make them again",
+        ) from error
 
 
 @contextmanager
@@ -142,17 +159,19 @@ def _config(connection: Connection | None) -> Iterator[Any]:
 
 
 @contextmanager
-def _foreign_keys_off(engine: Engine) -> Iterator[None]:
+def _sqlite_ready_for_rebuilds(engine: Engine) -> Iterator[None]:
     if engine.dialect.name != "sqlite":
         yield
         return
 
-    def turn_off(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
+    def make_ready(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
         connection.execute("PRAGMA foreign_keys = OFF")
+        # Views that people made on ours must not stop a table from being renamed while ours are away.
+        connection.execute("PRAGMA legacy_alter_table = ON")
 
-    sa.event.listen(engine, "checkout", turn_off)
+    sa.event.listen(engine, "checkout", make_ready)
     try:
         yield
     finally:
-        sa.event.remove(engine, "checkout", turn_off)
+        sa.event.remove(engine, "checkout", make_ready)
         engine.dispose()

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, Engine
 
 from db.engine import reading
 from db.records import AnalysisRecord, Problem
@@ -135,7 +136,7 @@ def _targets() -> "sa.ScalarSelect[int]":
     )
 
 
-def _seen(connection: Connection, ids: set[int]) -> dict[int, list[Row[tuple[int, str | None, int, float | None]]]]:
+def _seen(connection: Connection, ids: set[int]) -> dict[int, list[Any]]:
     counted = (
         sa.select(
             face.c.media_analysis_id, face.c.dominant, sa.func.count().label("faces"), sa.func.sum(face.c.valence)
@@ -143,13 +144,13 @@ def _seen(connection: Connection, ids: set[int]) -> dict[int, list[Row[tuple[int
         .where(face.c.media_analysis_id.in_(sorted(ids)))
         .group_by(face.c.media_analysis_id, face.c.dominant)
     )
-    found: dict[int, list[Row[tuple[int, str | None, int, float | None]]]] = {}
+    found: dict[int, list[Any]] = {}
     for row in connection.execute(counted):
         found.setdefault(row[0], []).append(row)
     return found
 
 
-def _line(row: Row[tuple[object, ...]], seen: list[Row[tuple[int, str | None, int, float | None]]]) -> FileLine:
+def _line(row: Any, seen: list[Any]) -> FileLine:
     scored = [one for one in seen if one[1] is not None]
     faces = sum(one[2] for one in scored)
     shares = Counter({str(one[1]): one[2] / faces for one in scored})

@@ -216,6 +216,9 @@ class Admission:
     old_failures: int = 0
     """Segments of these files that had already failed; `retry` asks for them again."""
 
+    def __add__(self, other: "Admission") -> "Admission":
+        return Admission(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -223,6 +226,19 @@ class Fence:
 
     segment_id: int
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the content of a media lay when a walk met it."""
+
+    root: bytes
+    """Absolute folder (embedded) or the name of a media root (fleet)."""
+    relative: bytes
+    path: str
+    """`relative` as people read it."""
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +260,8 @@ class ClaimedSegment:
     mtime_ns: int
     analysis_id: int
     spec_json: str
+    locations: tuple[Location, ...] = ()
+    """Every place to try, best first; the first is the one above, the others hold the same content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,3 +322,22 @@ class JobCounts:
     def finished(self) -> bool:
         """No segment of it can run any more (whether its walk is sealed is another question)."""
         return self.queued == 0 and self.running == 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """One job in a list of jobs."""
+
+    job: JobRecord
+    files: int
+    files_failed: int
+    """Files that could not be read, or of which a segment failed."""
+    segments: int
+    left: int
+    """Segments that are queued or running."""
+    done: int
+    failed: int
+    frames: int
+    faces: int
+    silent_s: float
+    """Seconds since its submitter was last heard of, by the database's clock."""

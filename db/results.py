@@ -1,5 +1,6 @@
-"""Frames and faces: written in bulk at a commit, read back in streams of constant memory."""
+"""Frames and faces as rows, written in bulk at a commit."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from db.derive import dominant, valence
 from db.emotions import EMOTIONS
-from db.records import Face, Frame
+from db.records import Face, Frame, Problem
 from db.schema import LANDMARKS, face, frame
 from db.states import FrameStatus
 
@@ -27,12 +28,26 @@ Written = tuple[int, int, Sequence[Frame]]
 """A media analysis, a segment of it, and that segment's frames."""
 
 
-def write_frames(connection: Connection, segments: Sequence[Written]) -> None:
-    """Insert the frames and faces of finished segments. Rows that are there already are left alone."""
+def write_frames(connection: Connection, segments: Sequence[Written]) -> bool:
+    """Insert the frames and faces of finished segments. Rows already there are left alone: False if any was."""
     frames = [_frame_row(analysis, segment, one) for analysis, segment, many in segments for one in many]
     faces = [row for analysis, _, many in segments for one in many for row in _face_rows(analysis, one)]
-    _insert(connection, frame, FRAME_COLUMNS, frames)
-    _insert(connection, face, FACE_COLUMNS, faces)
+    written = _insert(connection, frame, FRAME_COLUMNS, frames) + _insert(connection, face, FACE_COLUMNS, faces)
+    return written == len(frames) + len(faces)
+
+
+def unsound(frames: Sequence[Frame]) -> Problem | None:
+    """Why no database could hold these results, if so: SQLite takes NaN for NULL, and an order by it means nothing."""
+    for one in frames:
+        for found in one.faces:
+            numbers = (*_box(found), *found.landmarks, *(found.scores or ()), one.time_s)
+            if not math.isfinite(sum(numbers)) or len(found.scores or EMOTIONS) != len(EMOTIONS):
+                return Problem(
+                    "segment.unsound",
+                    f"its analysis gave numbers that are none, at {one.time_s} s",
+                    "please report this with the file, if you may share it",
+                )
+    return None
 
 
 def count_frames(frames: Sequence[Frame]) -> dict[str, int]:
@@ -59,11 +74,7 @@ def _face_rows(media_analysis_id: int, one: Frame) -> Iterator[tuple[Any, ...]]:
 def _face_values(found: Face) -> tuple[Any, ...]:
     scores = found.scores
     return (
-        found.box_x,
-        found.box_y,
-        found.box_width,
-        found.box_height,
-        found.confidence,
+        *_box(found),
         dominant(scores),
         *(_NO_SCORES if scores is None else scores),
         valence(scores),
@@ -73,26 +84,31 @@ def _face_values(found: Face) -> tuple[Any, ...]:
     )
 
 
-def _insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+def _box(found: Face) -> tuple[float, float, float, float, float]:
+    return (found.box_x, found.box_y, found.box_width, found.box_height, found.confidence)
+
+
+def _insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> int:
+    """Returns how many rows were new."""
     if not rows:
-        return
+        return 0
     if connection.dialect.name == "postgresql" and len(rows) >= COPY_ROWS:
-        _copy(connection, table, columns, rows)
-        return
+        return _copy(connection, table, columns, rows)
     place = "%s" if connection.dialect.name == "postgresql" else "?"
     # Plain SQL with tuples: this is the one hot insert, and building a dict a row doubles its cost.
-    connection.exec_driver_sql(
+    inserted = connection.exec_driver_sql(
         f'INSERT INTO "{table.name}" ({_names(columns)}) VALUES ({", ".join([place] * len(columns))}) '  # noqa: S608
         "ON CONFLICT DO NOTHING",
         rows,
     )
+    return inserted.rowcount
 
 
 def _names(columns: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
-def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> int:
     """COPY knows no ON CONFLICT: into a temporary table first, then over in the same transaction."""
     names = _names(columns)
     temporary = f"incoming_{table.name}"
@@ -103,6 +119,7 @@ def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows:
     with driver.cursor() as cursor, cursor.copy(f'COPY "{temporary}" ({names}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row(row)
-    connection.exec_driver_sql(
+    inserted = connection.exec_driver_sql(
         f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM "{temporary}" ON CONFLICT DO NOTHING'  # noqa: S608
     )
+    return inserted.rowcount

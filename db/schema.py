@@ -39,6 +39,8 @@ metadata = MetaData(
 )
 
 Id = BigInteger().with_variant(Integer, "sqlite")
+# Tables from which rows are forgotten say sqlite_autoincrement: an id that a late worker or a person still holds must
+# never come to mean something else.
 
 
 def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
@@ -118,6 +120,7 @@ media = Table(
     *_problem(),
     CheckConstraint("kind IN ('photo', 'video')", name="kind"),
     CheckConstraint("timing IN ('pts', 'derived')", name="timing"),
+    sqlite_autoincrement=True,
     comment="One distinct file by content. error_* is set where it is cut short yet holds something to analyse.",
 )
 
@@ -131,6 +134,9 @@ media_analysis = Table(
     Column("segments", Integer, nullable=False),
     Column("segments_done", Integer, nullable=False, server_default="0"),
     Column("segments_failed", Integer, nullable=False, server_default="0"),
+    Column("targets", BigInteger, nullable=False),
+    Column("length_s", Double, nullable=False),
+    Column("length_done_s", Double, nullable=False, server_default="0"),
     Column("frames", BigInteger, nullable=False, server_default="0"),
     Column("faces", BigInteger, nullable=False, server_default="0"),
     Column("faces_dropped", BigInteger, nullable=False, server_default="0"),
@@ -149,6 +155,7 @@ media_analysis = Table(
     Index(None, "analysis_id"),
     _one_of("state", MediaAnalysisState),
     _one_of("track_state", TrackState),
+    sqlite_autoincrement=True,
     comment="One media under one analysis, shared by every job that asks the same.",
 )
 
@@ -171,6 +178,7 @@ job_file = Table(
     Index(None, "media_analysis_id", "job_id"),
     CheckConstraint("(media_id IS NULL) = (error_code IS NOT NULL)", name="media_or_problem"),
     CheckConstraint("(media_id IS NULL) = (media_analysis_id IS NULL)", name="media_and_analysis"),
+    sqlite_autoincrement=True,
     comment="A path in one job: it points at a media, or says why it could not be read.",
 )
 
@@ -218,14 +226,18 @@ segment = Table(
     CheckConstraint("(state = 'running') = (lease_until IS NOT NULL)", name="lease_while_running"),
     CheckConstraint("(state = 'running') = (owner IS NOT NULL)", name="owner_while_running"),
     CheckConstraint("(state <> 'failed') OR (error_code IS NOT NULL)", name="reason_when_failed"),
+    sqlite_autoincrement=True,
     comment="A stretch of a media analysis: the unit of work, of retry and of commit.",
 )
+# Spelled alike in the index and in the claim, or the index would not serve. Without `wanted`, a cancelled job's
+# segments would stand in the way of every claim.
+runnable = sa.text("state = 'queued' AND wanted")
 Index(
     "ix_segment_runnable",
     sa.desc(segment.c.priority),
     segment.c.id,
-    sqlite_where=segment.c.state == sa.text("'queued'"),
-    postgresql_where=segment.c.state == sa.text("'queued'"),
+    sqlite_where=runnable,
+    postgresql_where=runnable,
 )
 Index(
     "ix_segment_leased",

@@ -4,32 +4,35 @@
 attempt that was claimed. A refused row never sinks the others of its batch.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from db.claims import Place, Wish, choose, describe
 from db.clock import now
-from db.engine import writing
-from db.intake import FACTS, problem_columns
+from db.engine import reading, writing
+from db.progress import Gain, advance, recount
 from db.records import (
     ClaimedSegment,
     Fence,
-    MediaFacts,
     MediaKind,
     Problem,
     SegmentCommit,
     SegmentFailure,
     SegmentOutcome,
-    SegmentSpec,
 )
-from db.results import count_frames, write_frames
-from db.schema import analysis, job, job_file, media, media_analysis, segment
-from db.states import JobState, MediaAnalysisState, SegmentState
+from db.results import count_frames, unsound, write_frames
+from db.rows import problem_columns
+from db.schema import segment
+from db.states import SegmentState
 from db.wanted import analyses_of
 
+Result = TypeVar("Result")
+
 _FREE: dict[str, Any] = {"owner": None, "lease_until": None}
+_NO_PROBLEM = problem_columns(None)
 _EXPIRED = Problem(
     "segment.expired",
     "whoever worked on it fell silent, again and again",
@@ -43,6 +46,9 @@ class SegmentStore:
     def __init__(self, engine: Engine, patience_s: float) -> None:
         self._engine = engine
         self._patience_s = patience_s
+        # How far this process has come in each queue it claims from, so that it need not pass by the segments of
+        # other jobs at every claim. Forgotten whenever something is queued again.
+        self._hands: dict[tuple[str | None, MediaKind | None], Place] = {}
 
     def claim(
         self,
@@ -55,29 +61,16 @@ class SegmentStore:
         kind: MediaKind | None = None,
     ) -> list[ClaimedSegment]:
         """Take up to `limit` runnable segments: of one job, or of these ids; photos or videos only, if asked."""
-        runnable = (
-            sa.select(segment.c.id)
-            .where(
-                segment.c.state == sa.literal_column("'queued'"),  # spelled out, so that the partial index serves
-                segment.c.wanted,
-                segment.c.not_before.is_(None) | (segment.c.not_before <= now()),
-            )
-            .order_by(segment.c.priority.desc(), segment.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=segment)
-        )
-        if job_id is not None:
-            runnable = runnable.where(segment.c.media_analysis_id.in_(analyses_of(job_id)))
-        if ids is not None:
-            runnable = runnable.where(segment.c.id.in_(ids))
-        if kind is not None:
-            runnable = runnable.where(segment.c.kind == kind)
+        wish = Wish(limit, job_id, None if ids is None else tuple(ids), kind)
+        hand = None if job_id is None else self._hands.get((job_id, kind))
 
-        def work(connection: Connection) -> list[ClaimedSegment]:
-            chosen = connection.execute(runnable).scalars().all()
+        def work(connection: Connection) -> tuple[Sequence[Place], list[ClaimedSegment]]:
+            chosen = choose(connection, wish, hand)
+            if not chosen:
+                return chosen, []
             taken = (
                 sa.update(segment)
-                .where(segment.c.id.in_(chosen), segment.c.state == SegmentState.QUEUED)
+                .where(segment.c.id.in_([number for _, number in chosen]), segment.c.state == SegmentState.QUEUED)
                 .values(
                     state=SegmentState.RUNNING,
                     attempt=segment.c.attempt + 1,
@@ -88,29 +81,35 @@ class SegmentStore:
                 )
                 .returning(segment.c.id)
             )
-            return _claimed(connection, connection.execute(taken).scalars().all()) if chosen else []
+            return chosen, describe(connection, connection.execute(taken).scalars().all())
 
-        return self._write(work)
+        chosen, claimed = self._write(work)
+        if chosen:
+            self._hands[job_id, kind] = chosen[-1]
+        return claimed
 
     def commit(self, commits: Sequence[SegmentCommit]) -> list[SegmentOutcome]:
-        """Write finished segments with their frames and faces, in one transaction, each under its own fence."""
+        """Write finished segments with their frames and faces, in one transaction, each under its own fence.
+
+        A result that no database could hold (a score that is not a number) fails its segment for good, and only it.
+        """
+        flaws = {commit.fence: unsound(commit.frames) for commit in commits}
+        sound = {commit.fence: commit for commit in commits if flaws[commit.fence] is None}
 
         def work(connection: Connection) -> list[SegmentOutcome]:
-            held = {
-                commit.fence: self._settle(connection, commit.fence, state=SegmentState.DONE, **_NO_PROBLEM)
-                for commit in _in_order(commits)
-            }
-            accepted = [commit for commit in commits if held[commit.fence] is not None]
-            write_frames(connection, [(_known(held[c.fence]), c.fence.segment_id, c.frames) for c in accepted])
-            for commit in accepted:
-                counts = count_frames(commit.frames) | {"fallbacks": commit.fallbacks, "cpu_s": commit.cpu_s}
-                _advance(connection, _known(held[commit.fence]), segments_done=1, **counts)
-            return [_outcome(commit.fence, held[commit.fence], SegmentState.DONE) for commit in commits]
+            held = self._settle(connection, list(sound), state=SegmentState.DONE, **_NO_PROBLEM)
+            _write_results(connection, {fence: sound[fence] for fence in held}, held)
+            outcomes = {fence: SegmentOutcome(fence, fence in held, _state(fence in held)) for fence in sound}
+            for fence, flaw in flaws.items():
+                if flaw is not None:
+                    outcomes[fence] = self._fail(connection, SegmentFailure(fence, flaw))
+            return [outcomes[commit.fence] for commit in commits]
 
         return self._write(work)
 
     def fail(self, failures: Sequence[SegmentFailure]) -> list[SegmentOutcome]:
         """Charge a failure to each segment: queued again at once, or `failed` at its cap or for a permanent reason."""
+        self._hands.clear()
 
         def work(connection: Connection) -> list[SegmentOutcome]:
             return [self._fail(connection, failure) for failure in failures]
@@ -119,27 +118,28 @@ class SegmentStore:
 
     def give_back(self, fences: Sequence[Fence], delay_s: float = 0.0) -> int:
         """Return segments untried (a rate wait, a shutdown): nothing is counted against them."""
+        self._hands.clear()
+        later = now(delay_s) if delay_s else None
 
         def work(connection: Connection) -> int:
-            later = now(delay_s) if delay_s else None
-            return sum(
-                self._settle(connection, fence, state=SegmentState.QUEUED, not_before=later, dispatched_at=None)
-                is not None
-                for fence in _in_order_fences(fences)
+            return len(
+                self._settle(connection, fences, state=SegmentState.QUEUED, not_before=later, dispatched_at=None)
             )
 
         return self._write(work)
 
     def extend(self, fences: Sequence[Fence], lease_s: float) -> list[Fence]:
         """Hold on to segments for longer; returns those that are no longer ours."""
+        longer = (
+            sa.update(segment)
+            .where(*_ours(fences))
+            .values(lease_until=now(lease_s))
+            .returning(segment.c.id, segment.c.attempt)
+        )
 
         def work(connection: Connection) -> list[Fence]:
-            lost = []
-            for fence in _in_order_fences(fences):
-                statement = sa.update(segment).where(*_ours(fence)).values(lease_until=now(lease_s))
-                if connection.execute(statement).rowcount != 1:
-                    lost.append(fence)
-            return lost
+            kept = {Fence(*row) for row in connection.execute(longer)}
+            return [fence for fence in fences if fence not in kept]
 
         return self._write(work)
 
@@ -158,191 +158,96 @@ class SegmentStore:
             segment.c.wanted,
             segment.c.media_analysis_id.in_(analyses_of(job_id)),
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return int(connection.execute(waiting).scalar_one())
 
     def _fail(self, connection: Connection, failure: SegmentFailure) -> SegmentOutcome:
         fence, problem = failure.fence, failure.problem
         row = connection.execute(
-            sa.select(segment.c.failures, segment.c.max_failures).where(*_ours(fence)).with_for_update()
+            sa.select(segment.c.failures, segment.c.max_failures).where(*_ours([fence])).with_for_update()
         ).one_or_none()
         if row is None:
             return SegmentOutcome(fence, False, None)
         over = problem.permanent or row.failures + 1 >= row.max_failures
         state = SegmentState.FAILED if over else SegmentState.QUEUED
-        media_analysis_id = self._settle(
-            connection, fence, state=state, failures=row.failures + 1, dispatched_at=None, **problem_columns(problem)
+        held = self._settle(
+            connection, [fence], state=state, failures=row.failures + 1, dispatched_at=None, **problem_columns(problem)
         )
         if over:
-            _advance(connection, _known(media_analysis_id), segments_failed=1)
-        return _outcome(fence, media_analysis_id, state)
+            advance(connection, [Gain(held[fence].media_analysis_id, segments_failed=1)])
+        return SegmentOutcome(fence, True, state)
 
-    def _settle(self, connection: Connection, fence: Fence, **values: Any) -> int | None:
-        """Let go of a segment under its fence; its media analysis, or None where the fence is void."""
-        statement = (
+    def _settle(self, connection: Connection, fences: Sequence[Fence], **values: Any) -> dict[Fence, Any]:
+        """Let go of segments, each under its own fence; a row for each that was still ours."""
+        if not fences:
+            return {}
+        settled = (
             sa.update(segment)
-            .where(*_ours(fence))
+            .where(*_ours(fences))
             .values(updated_at=now(), **_FREE, **values)
-            .returning(segment.c.media_analysis_id)
+            .returning(
+                segment.c.id,
+                segment.c.attempt,
+                segment.c.media_analysis_id,
+                (segment.c.end_s - segment.c.start_s).label("length_s"),
+            )
         )
-        return connection.execute(statement).scalar_one_or_none()
+        return {Fence(row.id, row.attempt): row for row in connection.execute(settled)}
 
     def _release(self, which: sa.ColumnElement[bool]) -> int:
         running = segment.c.state == sa.literal_column("'running'")
         over = segment.c.expiries + 1 >= segment.c.max_expiries
+        released = {"expiries": segment.c.expiries + 1, "updated_at": now(), **_FREE}
+        fail = (
+            sa.update(segment)
+            .where(running, which, over)
+            .values(state=SegmentState.FAILED, **released, **problem_columns(_EXPIRED))
+            .returning(segment.c.media_analysis_id)
+        )
+        requeue = (
+            sa.update(segment)
+            .where(running, which, ~over)
+            .values(state=SegmentState.QUEUED, dispatched_at=None, **released)
+        )
 
         def work(connection: Connection) -> int:
-            failed = connection.execute(
-                sa.update(segment)
-                .where(running, which, over)
-                .values(
-                    state=SegmentState.FAILED,
-                    expiries=segment.c.expiries + 1,
-                    updated_at=now(),
-                    **_FREE,
-                    **problem_columns(_EXPIRED),
-                )
-                .returning(segment.c.media_analysis_id)
-            ).scalars()
-            ended = list(failed)
-            for media_analysis_id in ended:
-                _advance(connection, media_analysis_id, segments_failed=1)
-            again = connection.execute(
-                sa.update(segment)
-                .where(running, which)
-                .values(
-                    state=SegmentState.QUEUED,
-                    expiries=segment.c.expiries + 1,
-                    dispatched_at=None,
-                    updated_at=now(),
-                    **_FREE,
-                )
-            )
-            return again.rowcount + len(ended)
+            ended = connection.execute(fail).scalars().all()
+            advance(connection, [Gain(number, segments_failed=1) for number in ended])
+            return len(ended) + connection.execute(requeue).rowcount
 
-        return int(self._write(work))
+        self._hands.clear()
+        return self._write(work)
 
-    def _write(self, work: Any) -> Any:
+    def _write(self, work: Callable[[Connection], Result]) -> Result:
         return writing(self._engine, work, self._patience_s)
 
 
-_NO_PROBLEM = problem_columns(None)
+def _write_results(connection: Connection, commits: dict[Fence, SegmentCommit], held: dict[Fence, Any]) -> None:
+    results = [(held[fence].media_analysis_id, fence.segment_id, commit.frames) for fence, commit in commits.items()]
+    all_new = write_frames(connection, results)
+    gains = [
+        Gain(
+            held[fence].media_analysis_id,
+            segments_done=1,
+            length_done_s=held[fence].length_s,
+            fallbacks=commit.fallbacks,
+            cpu_s=commit.cpu_s,
+            **count_frames(commit.frames),
+        )
+        for fence, commit in commits.items()
+    ]
+    advance(connection, gains)
+    if not all_new:  # a frame that another segment had written already is not to be counted twice
+        recount(connection, {number for number, _, _ in results})
 
 
-def _ours(fence: Fence) -> tuple[sa.ColumnElement[bool], ...]:
+def _ours(fences: Sequence[Fence]) -> tuple[sa.ColumnElement[bool], ...]:
     return (
-        segment.c.id == fence.segment_id,
-        segment.c.attempt == fence.attempt,
+        segment.c.id.in_([fence.segment_id for fence in fences]),
+        sa.tuple_(segment.c.id, segment.c.attempt).in_([(fence.segment_id, fence.attempt) for fence in fences]),
         segment.c.state == SegmentState.RUNNING,
     )
 
 
-def _in_order(commits: Sequence[SegmentCommit]) -> list[SegmentCommit]:
-    """By segment, so that two writers lock rows in the same order."""
-    return sorted(commits, key=lambda commit: commit.fence.segment_id)
-
-
-def _in_order_fences(fences: Sequence[Fence]) -> list[Fence]:
-    return sorted(fences, key=lambda fence: fence.segment_id)
-
-
-def _known(media_analysis_id: int | None) -> int:
-    assert media_analysis_id is not None  # noqa: S101  narrows the type: only accepted rows come here
-    return media_analysis_id
-
-
-def _outcome(fence: Fence, media_analysis_id: int | None, state: SegmentState) -> SegmentOutcome:
-    accepted = media_analysis_id is not None
-    return SegmentOutcome(fence, accepted, state if accepted else None)
-
-
-def _advance(connection: Connection, media_analysis_id: int, **more: float) -> None:
-    """Add to the counts of a media analysis, and complete it with its last segment."""
-    columns = media_analysis.c
-    done = columns.segments_done + more.get("segments_done", 0)
-    failed = columns.segments_failed + more.get("segments_failed", 0)
-    complete = done + failed >= columns.segments
-    connection.execute(
-        sa.update(media_analysis)
-        .where(columns.id == media_analysis_id)
-        .values(
-            state=sa.case((complete, MediaAnalysisState.COMPLETE.value), else_=MediaAnalysisState.OPEN.value),
-            completed_at=sa.case((complete, now()), else_=None),
-            **{name: columns[name] + value for name, value in more.items()},
-        )
-    )
-
-
-def _claimed(connection: Connection, ids: Sequence[int]) -> list[ClaimedSegment]:
-    """All that is needed to work on these segments. The file is that of the newest live job that asks for the media."""
-    files = (
-        sa.select(
-            job_file.c.media_analysis_id,
-            job_file.c.root,
-            job_file.c.relative,
-            job_file.c.path,
-            job_file.c.mtime_ns,
-            sa.func.row_number()
-            .over(
-                partition_by=job_file.c.media_analysis_id,
-                order_by=((job.c.state == JobState.CANCELLED), job.c.id.desc(), job_file.c.id),
-            )
-            .label("place"),
-        )
-        .join(job, job.c.id == job_file.c.job_id)
-        .where(job_file.c.media_analysis_id.in_(sa.select(segment.c.media_analysis_id).where(segment.c.id.in_(ids))))
-        .subquery()
-    )
-    rows = connection.execute(
-        sa.select(
-            segment,
-            *(media.c[name].label(f"media_{name}") for name in (*FACTS, "sha256", "size_bytes", "id")),
-            media.c.error_code.label("partial_code"),
-            media.c.error_reason.label("partial_reason"),
-            media.c.error_hint.label("partial_hint"),
-            analysis.c.id.label("analysis_id"),
-            analysis.c.spec_json,
-            files.c.root,
-            files.c.relative,
-            files.c.path,
-            files.c.mtime_ns,
-        )
-        .join(media_analysis, media_analysis.c.id == segment.c.media_analysis_id)
-        .join(media, media.c.id == media_analysis.c.media_id)
-        .join(analysis, analysis.c.id == media_analysis.c.analysis_id)
-        .join(files, (files.c.media_analysis_id == media_analysis.c.id) & (files.c.place == 1))
-        .where(segment.c.id.in_(ids))
-        .order_by(segment.c.priority.desc(), segment.c.id)
-    )
-    return [_claimed_segment(row) for row in rows]
-
-
-def _claimed_segment(row: Any) -> ClaimedSegment:
-    partial = Problem(row.partial_code, row.partial_reason, row.partial_hint) if row.partial_code else None
-    values = row._mapping
-    return ClaimedSegment(
-        fence=Fence(row.id, row.attempt),
-        media_analysis_id=row.media_analysis_id,
-        spec=SegmentSpec(
-            row.ordinal,
-            row.start_pts,
-            row.end_pts,
-            row.entry_pts,
-            row.packets,
-            row.start_s,
-            row.end_s,
-            row.targets,
-            row.weight,
-        ),
-        failures=row.failures,
-        media_id=row.media_id,
-        sha256=row.media_sha256,
-        size_bytes=row.media_size_bytes,
-        facts=MediaFacts(**{name: values[f"media_{name}"] for name in FACTS}, partial=partial),
-        root=bytes(row.root),
-        relative=bytes(row.relative),
-        path=row.path,
-        mtime_ns=row.mtime_ns,
-        analysis_id=row.analysis_id,
-        spec_json=row.spec_json,
-    )
+def _state(accepted: bool) -> SegmentState | None:
+    return SegmentState.DONE if accepted else None

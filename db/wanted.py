@@ -6,7 +6,7 @@ It is written down with the segment so that a claim need not ask every job; whoe
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from db.schema import job, job_file, segment
+from db.schema import job, job_file, media_analysis, segment
 from db.states import JobState
 
 
@@ -22,6 +22,17 @@ def refresh_wanted(connection: Connection, media_analysis_ids: sa.Select[tuple[i
         .where(segment.c.media_analysis_id.in_(media_analysis_ids), segment.c.wanted != live.exists())
         .values(wanted=live.exists())
     )
+
+
+def lock_analyses(connection: Connection, media_analysis_ids: sa.Select[tuple[int]]) -> None:
+    """Wait for everybody who is changing what hangs on these media analyses, and keep others out until we commit.
+
+    Without it an admission that is not committed yet would be overlooked, and its segments never run. (SQLite has one
+    writer at a time anyway.)
+    """
+    statement = sa.select(media_analysis.c.id).where(media_analysis.c.id.in_(media_analysis_ids))
+    if connection.dialect.name != "sqlite":
+        connection.execute(statement.order_by(media_analysis.c.id).with_for_update()).close()
 
 
 def analyses_of(job_id: str) -> sa.Select[tuple[int]]:

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.CheckConstraint("timing IN ('pts', 'derived')", name=op.f("ck_media_timing")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_media")),
         sa.UniqueConstraint("sha256", name=op.f("uq_media_sha256")),
+        sqlite_autoincrement=True,
         comment="One distinct file by content. error_* is set where it is cut short yet holds something to analyse.",
     )
     op.create_table(
@@ -124,6 +125,9 @@ def upgrade() -> None:
         sa.Column("segments", sa.Integer(), nullable=False),
         sa.Column("segments_done", sa.Integer(), server_default="0", nullable=False),
         sa.Column("segments_failed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("targets", sa.BigInteger(), nullable=False),
+        sa.Column("length_s", sa.Double(), nullable=False),
+        sa.Column("length_done_s", sa.Double(), server_default="0", nullable=False),
         sa.Column("frames", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("faces", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("faces_dropped", sa.BigInteger(), server_default="0", nullable=False),
@@ -148,6 +152,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_media_analysis")),
         sa.UniqueConstraint("media_id", "analysis_id", name=op.f("uq_media_analysis_media_id_analysis_id")),
+        sqlite_autoincrement=True,
         comment="One media under one analysis, shared by every job that asks the same.",
     )
     op.create_index(op.f("ix_media_analysis_analysis_id"), "media_analysis", ["analysis_id"], unique=False)
@@ -201,6 +206,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job_file")),
         sa.UniqueConstraint("job_id", "root", "relative", name=op.f("uq_job_file_job_id_root_relative")),
+        sqlite_autoincrement=True,
         comment="A path in one job: it points at a media, or says why it could not be read.",
     )
     op.create_index(
@@ -253,6 +259,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("media_analysis_id", "ordinal", name=op.f("uq_segment_media_analysis_id_ordinal")),
+        sqlite_autoincrement=True,
         comment="A stretch of a media analysis: the unit of work, of retry and of commit.",
     )
     op.create_index(
@@ -268,8 +275,8 @@ def upgrade() -> None:
         "segment",
         [sa.literal_column("priority DESC"), "id"],
         unique=False,
-        sqlite_where=sa.text("state = 'queued'"),
-        postgresql_where=sa.text("state = 'queued'"),
+        sqlite_where=sa.text("state = 'queued' AND wanted"),
+        postgresql_where=sa.text("state = 'queued' AND wanted"),
     )
     op.create_table(
         "frame",
