@@ -1,24 +1,25 @@
 """The inside of a supervised child: the only process that opens media. It holds no key, no database, no network.
 
-Started by `workers.process` with one socket, its limits and a cleaned environment. It answers one request at a time
-and dies with its parent.
+Started by `workers.spawn` with one socket, two pipes, its limits and a cleaned environment. It answers one request at
+a time and dies with its parent.
 """
 
 import faulthandler
+import fcntl
 import json
-import logging
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from db.records import Problem
 from workers.channel import Channel, ChannelClosed
-from workers.errors import WorkError
+from workers.explain import problem_of
 from workers.limits import ChildLimits, apply_to_this_process
 from workers.messages import (
     AnalyseBatch,
@@ -42,46 +43,82 @@ if TYPE_CHECKING:
     from workers.toolbox import Toolbox
 
 PROGRESS_EVERY_FRAMES = 8
+PULSE_EVERY_S = 1.0
+
+Send = Callable[[Reply], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What `workers.spawn` tells a child: its three descriptors, its limits, and where its models run."""
+
+    socket: int
+    lifeline: int
+    pulse: int
+    limits: ChildLimits
+    device: str
+
+    @classmethod
+    def of(cls, argument: str) -> "Orders":
+        """From the JSON on the command line."""
+        raw = json.loads(argument)
+        return cls(**(raw | {"limits": ChildLimits(**raw["limits"])}))
 
 
 def main(argument: str) -> None:
-    """Run until the parent closes the pipe. `argument` is the JSON that `workers.process` wrote."""
-    options = json.loads(argument)
+    """Run until the parent closes the pipe."""
+    orders = Orders.of(argument)
+    with enlisted(orders) as channel:
+        gpu = load_libraries(orders.device)
+        apply_to_this_process(orders.limits, bound_address_space=not gpu)
+        serve(channel, orders.device)
+
+
+@contextmanager
+def enlisted(orders: Orders) -> Iterator[Channel]:
+    """A child's side of the arrangement: deaf to Ctrl-C, gone with its parent, its pulse shown. Gives the socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable(all_threads=False)
-    _die_with_parent(options["lifeline"])
-    limits = ChildLimits(**options["limits"])
-    _load_libraries()
-    apply_to_this_process(limits)
-    with Channel(socket.socket(fileno=options["socket"])) as channel:
-        serve(channel, options["device"])
+    _die_with_parent(orders.lifeline)
+    _show_pulse(orders.pulse)
+    with Channel(socket.socket(fileno=orders.socket)) as channel, suppress(ChannelClosed):
+        yield channel
 
 
 def serve(channel: Channel, device: str = "auto") -> None:
-    """Answer requests until the other end is closed."""
+    """Answer requests until the other end is closed: then ChannelClosed is raised."""
     from workers.toolbox import Toolbox
 
     def send(reply: Reply) -> None:
         channel.send(encode(reply))
 
-    with suppress(ChannelClosed), Toolbox(device) as toolbox:
+    with Toolbox(device) as toolbox:
         send(Ready())
         while (raw := channel.receive()) is not None:
             answer(decode_request(raw), toolbox, send)
 
 
-def answer(request: Request, toolbox: "Toolbox", send: Callable[[Reply], None]) -> None:
+def answer(request: Request, toolbox: "Toolbox", send: Send) -> None:
     """Work through one request, item by item; one item's failure never costs the next."""
     match request:
         case ProbeBatch(items):
             for index, file in enumerate(items):
-                send(Started(index))
-                _attempt(index, partial(_probe, index, file), send)
+                attempt(index, partial(_probe, index, file), send)
         case AnalyseBatch(items):
             for index, segment in enumerate(items):
-                send(Started(index))
-                _attempt(index, partial(_analyse, index, segment, toolbox, _reporter(index, send)), send)
+                attempt(index, partial(_analyse, index, segment, toolbox, _reporter(index, send)), send)
     send(BatchDone())
+
+
+def attempt(index: int, work: Callable[[], Reply], send: Send) -> None:
+    """Do the work of one item and send its answer, whatever becomes of it."""
+    send(Started(index))
+    try:
+        send(work())
+    except ChannelClosed:
+        raise
+    except Exception as error:  # noqa: BLE001  the boundary of the process; what is unforeseen is logged there
+        send(Failed(index, problem_of(error)))
 
 
 def _probe(index: int, work: ProbeWork) -> Reply:
@@ -96,23 +133,7 @@ def _analyse(index: int, work: SegmentWork, toolbox: "Toolbox", report: Callable
     return Analysed(index, process_segment(work, toolbox, report))
 
 
-def _attempt(index: int, work: Callable[[], Reply], send: Callable[[Reply], None]) -> None:
-    try:
-        reply = work()
-    except WorkError as error:
-        reply = Failed(index, error.problem)
-    except MemoryError:
-        reply = Failed(index, _out_of_memory())
-    except ChannelClosed:
-        raise
-    except Exception as error:
-        # The boundary of the process: whatever a library raises over one file must cost that file only.
-        logging.getLogger(__name__).exception("action=item-failed")
-        reply = Failed(index, _unexpected(error))
-    send(reply)
-
-
-def _reporter(index: int, send: Callable[[Reply], None]) -> Callable[[int], None]:
+def _reporter(index: int, send: Send) -> Callable[[int], None]:
     def report(frames: int) -> None:
         if frames % PROGRESS_EVERY_FRAMES == 0:
             send(Progress(index, frames))
@@ -120,26 +141,15 @@ def _reporter(index: int, send: Callable[[Reply], None]) -> Callable[[int], None
     return report
 
 
-def _out_of_memory() -> Problem:
-    return Problem(
-        "child.memory",
-        "analysing it needed more memory than a child may use",
-        "raise MOODREEL_CHILD_MEMORY_MB and `moodreel retry`",
-        permanent=False,
-    )
-
-
-def _unexpected(error: Exception) -> Problem:
-    return Problem(
-        "child.error",
-        f"unexpected {type(error).__name__}: {error}",
-        "please report it with the file's format and `moodreel doctor`",
-        permanent=False,
-    )
-
-
 def _die_with_parent(lifeline: int) -> None:
-    """Exit as soon as the parent's end of the lifeline closes, however the parent ended, even while C code runs."""
+    """Exit as soon as the parent's end of the lifeline closes, however the parent ended, even while C code runs.
+
+    Where C code keeps the interpreter's lock no thread of ours can act: there the kernel does (Linux: SIGIO, whose
+    default is to end the process).
+    """
+    if sys.platform == "linux":
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
     def watch() -> None:
         with suppress(OSError):
@@ -149,10 +159,28 @@ def _die_with_parent(lifeline: int) -> None:
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
-def _load_libraries() -> None:
+def _show_pulse(pulse: int) -> None:
+    """Write a byte a second while the interpreter runs: a call into C that does not return stops it.
+
+    A signal's Python handler runs between two instructions of the main thread, so the beat proves just that.
+    """
+    os.set_blocking(pulse, False)
+
+    def beat(_signal: int, _frame: object) -> None:
+        with suppress(OSError):
+            os.write(pulse, b".")
+
+    signal.signal(signal.SIGALRM, beat)
+    signal.siginterrupt(signal.SIGALRM, False)
+    signal.setitimer(signal.ITIMER_REAL, PULSE_EVERY_S, PULSE_EVERY_S)
+
+
+def load_libraries(device: str) -> bool:
+    """Map what the work needs, before the address space is bounded. Returns whether models may run on a GPU."""
     import av
     import cv2
-    import onnxruntime  # noqa: F401  mapped before the address space is bounded
+    import onnxruntime
 
     cv2.setNumThreads(1)
     av.logging.set_level(None)
+    return device != "cpu" and "CUDAExecutionProvider" in onnxruntime.get_available_providers()

@@ -1,9 +1,10 @@
 """How long a child may take, how much it may hold, and how long it lives: values, and the rules that scale them."""
 
 import resource
+import sys
 from dataclasses import dataclass
 
-from workers.messages import ProbeWork, Request, SegmentWork
+from workers.messages import ProbeWork, SegmentWork
 
 PROBE_BYTES_PER_S = 2_000_000
 """Slowest reading that still counts as progress: a network share on a bad day."""
@@ -11,6 +12,8 @@ DECODE_S_PER_MEGAPIXEL = 0.2
 """About fifty times what a current core needs for H.264: slow machines, HEVC and busy neighbours included."""
 TARGET_S = 1.0
 """Detection and scoring of one sampled frame, with the same margin."""
+PICTURE_S_PER_MEGAPIXEL = 1.0
+"""One whole picture in one call: AVIF and PNG photos on a slow machine with busy neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +40,27 @@ def deadline_s(item: SegmentWork | ProbeWork, limits: ChildLimits) -> float:
     return limits.timeout_s + segment.weight * DECODE_S_PER_MEGAPIXEL + segment.targets * TARGET_S + linear_demux_s
 
 
-def request_deadline_s(request: Request, limits: ChildLimits) -> float:
-    """Seconds that a whole request may take."""
-    return sum(deadline_s(item, limits) for item in request.items)
+def silence_s(item: SegmentWork | ProbeWork, limits: ChildLimits) -> float:
+    """Seconds that a single call into a library may take over `item`: a decoder that does not return is hung.
+
+    The longest honest one decodes one whole picture; calls that read are given up by libavformat after 30 s.
+    """
+    facts = item.facts if isinstance(item, SegmentWork) else None
+    megapixels = facts.width * facts.height / 1e6 if facts is not None else 0.0
+    return min(deadline_s(item, limits), limits.timeout_s + megapixels * PICTURE_S_PER_MEGAPIXEL)
 
 
-def apply_to_this_process(limits: ChildLimits) -> None:
+def apply_to_this_process(limits: ChildLimits, bound_address_space: bool = True) -> None:
     """Bound this process for good: no core dumps, no files written, few files open, memory above what is mapped now.
 
-    Called in a child once its libraries are loaded: their mappings are not counted against the work.
+    Called in a child once its libraries are loaded: their mappings are not counted against the work. A GPU's driver
+    maps far more than it uses; there the parent's watch on resident memory is all the bound there is.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
-    _lower(resource.RLIMIT_AS, _mapped_bytes() + limits.memory_mb * 1024 * 1024)
+    if bound_address_space and sys.platform == "linux":  # macOS does not keep to this limit, and may refuse it
+        _lower(resource.RLIMIT_AS, _mapped_bytes() + limits.memory_mb * 1024 * 1024)
 
 
 def _lower(which: int, value: int) -> None:

@@ -4,6 +4,8 @@ The parent decodes answers into exactly these types and nothing else: a child th
 file can lie, but it cannot make its parent run code.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -110,10 +112,14 @@ class BatchDone(msgspec.Struct, frozen=True, tag=True):
 Reply = Ready | Started | Progress | Analysed | Probed | Failed | BatchDone
 
 
+class Undecodable(Exception):
+    """Bytes that are no message."""
+
+
 def _to_wire(value: object) -> object:
     if isinstance(value, Fraction):
         return str(value)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
         return (value.shape, value.tobytes())
     raise TypeError(f"cannot send a {type(value).__name__}")
 
@@ -131,12 +137,23 @@ def encode(message: Request | Reply) -> bytes:
 
 
 def decode_request(raw: bytes) -> Request:
-    """The inverse of `encode`, for a child. Raises `msgspec.ValidationError` on anything else."""
-    request: Request = msgspec.msgpack.decode(raw, type=Request, dec_hook=_from_wire)
-    return request
+    """The inverse of `encode`, for a child. Raises Undecodable on anything else."""
+    with _translated():
+        request: Request = msgspec.msgpack.decode(raw, type=Request, dec_hook=_from_wire)
+        return request
 
 
 def decode_reply(raw: bytes) -> Reply:
-    """The inverse of `encode`, for a parent. Raises `msgspec.ValidationError` on anything else."""
-    reply: Reply = msgspec.msgpack.decode(raw, type=Reply, dec_hook=_from_wire)
-    return reply
+    """The inverse of `encode`, for a parent. Raises Undecodable on anything else, however it was made."""
+    with _translated():
+        reply: Reply = msgspec.msgpack.decode(raw, type=Reply, dec_hook=_from_wire)
+        return reply
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        # msgspec wraps ValueError and TypeError of a hook only, and a hook meets 1/0 and shapes beyond 64 bits.
+        raise Undecodable(f"{type(error).__name__}: {error}") from error
