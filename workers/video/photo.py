@@ -4,84 +4,141 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from db.records import MediaFacts
 from workers.errors import MediaError
+from workers.video.orientation import Orientation
+from workers.video.photo_header import claimed_size, ends_early
+from workers.video.photo_pixels import to_bgr
 from workers.video.problems import MAX_PHOTO_PIXELS, corrupt, too_large, truncated, unreadable
 from workers.video.sniff import HEIC, Format
 
-_SWAPS_SIDES = frozenset((5, 6, 7, 8))
-_CLOCKWISE = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 _EXIF_ORIENTATION = 0x0112
+_TURNS = {
+    2: Orientation(flip_x=True),
+    3: Orientation(flip_x=True, flip_y=True),
+    4: Orientation(flip_y=True),
+    5: Orientation(transpose=True),
+    6: Orientation(transpose=True, flip_x=True),
+    7: Orientation(transpose=True, flip_x=True, flip_y=True),
+    8: Orientation(transpose=True, flip_y=True),
+}
+"""EXIF orientation to what must be done to the stored picture (Exif 2.32, table 4, tag 274); 1 is upright."""
+_CLOCKWISE = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
+_UPRIGHT = 1
 
 
 def probe_photo(path: bytes, form: Format) -> MediaFacts:
     """What the header says; no pixel is decoded. Raises MediaError."""
     with _open(path, form) as image:
-        turn = image.getexif().get(_EXIF_ORIENTATION, 1)
-        width, height = image.size[::-1] if turn in _SWAPS_SIDES else image.size
+        turn = _turn(image)
+        width, height = _stored_size(image)
+        if _orientation(turn).transpose:
+            width, height = height, width
         return MediaFacts("photo", form.name, form.name, width, height, rotation=_CLOCKWISE.get(turn, 0))
 
 
 def read_photo(path: bytes, form: Format) -> NDArray[np.uint8]:
-    """The photo as a person sees it: BGR uint8 [height, width, 3], upright, transparency over white."""
+    """The photo as a person sees it: BGR uint8 [height, width, 3], upright, transparency over white.
+
+    Of a file with many pictures it is the first. Raises MediaError.
+    """
+    stored, turn = _decoded(path, form)
+    return _orientation(turn).apply(stored)
+
+
+def _decoded(path: bytes, form: Format) -> tuple[NDArray[np.uint8], int]:
+    """The pixels, and how they must still be turned (a reader that turned them itself says: upright)."""
     with _open(path, form) as image:
-        rgb = _as_rgb(ImageOps.exif_transpose(image))
-        return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
+        image.load()
+        return to_bgr(image), _turn(image)
 
 
 @contextmanager
 def _open(path: bytes, form: Format) -> Iterator[Image.Image]:
-    if form == HEIC:
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener(thumbnails=False)
-    with _translated(), warnings.catch_warnings():
-        # Our own limit is checked below, before a pixel is read; Pillow's warnings about metadata are no fault of ours.
-        warnings.simplefilter("ignore")
+    _prepare_readers(form)
+    with _translated(path, form), _own_rules():
+        # Some readers set aside memory for every pixel when they open a file: look at the header first.
+        _check_size(*claimed_size(path, form))
         with Image.open(os.fsdecode(path), formats=[form.reader]) as image:
-            if image.width * image.height > MAX_PHOTO_PIXELS:
-                raise too_large(image.width, image.height, MAX_PHOTO_PIXELS)
+            _check_size(*image.size)
             yield image
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return _from_deep_gray(image).convert("RGB")
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
+@cache
+def _prepare_readers(form: Format) -> None:
+    """One thread a decoder, as everywhere: by default AVIF takes one a core, and each counts against our memory."""
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    if form == HEIC:
+        from pillow_heif import register_heif_opener
 
-
-def _from_deep_gray(image: Image.Image) -> Image.Image:
-    """Gray with more than eight bits, scaled by its range: 16-bit whole, floats by their extremes."""
-    values = np.asarray(image, np.float64)
-    low, high = (0.0, 65535.0) if image.mode != "F" else (float(values.min()), float(values.max()))
-    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
-    return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+        register_heif_opener(thumbnails=False, decode_threads=1)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _own_rules() -> Iterator[None]:
+    """Our limit stands in for Pillow's, and its warnings about metadata are no fault of ours."""
+    theirs = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = theirs
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PHOTO_PIXELS:
+        raise too_large(width, height, MAX_PHOTO_PIXELS)
+
+
+def _turn(image: Image.Image) -> int:
+    try:
+        turn = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT)
+    except Exception:  # noqa: BLE001  Pillow stumbles in any way over damaged metadata; the pixels may be sound
+        return _UPRIGHT
+    return turn if isinstance(turn, int) else _UPRIGHT
+
+
+def _orientation(turn: int) -> Orientation:
+    return _TURNS.get(turn, Orientation())
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height before any turning. Pillow turns TIFF by itself, and says so in `size` beforehand."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(image.tag_v2[TiffImagePlugin.IMAGEWIDTH]), int(image.tag_v2[TiffImagePlugin.IMAGELENGTH])
+    return image.size
+
+
+@contextmanager
+def _translated(path: bytes, form: Format) -> Iterator[None]:
     try:
         yield
     except (MediaError, MemoryError):
         raise
-    except Image.DecompressionBombError as error:
-        raise MediaError(
-            "media.too_large", f"its header claims too many pixels: {error}", "scale it down first"
-        ) from error
-    except UnidentifiedImageError as error:
-        raise corrupt("its header makes no sense") from error
     except OSError as error:
         if error.errno is not None:
             raise unreadable(error) from error
-        raise (truncated if "truncated" in str(error) else corrupt)(str(error)) from error
+        raise _damaged(path, form, _said(error)) from error
     except Exception as error:
         # Pillow's decoders raise whatever a damaged file makes them stumble over (SyntaxError, struct.error, ...).
-        raise corrupt(f"{type(error).__name__}: {error}") from error
+        raise _damaged(path, form, f"{type(error).__name__}: {error}") from error
+
+
+def _said(error: OSError) -> str:
+    return "its header makes no sense" if isinstance(error, UnidentifiedImageError) else str(error)
+
+
+def _damaged(path: bytes, form: Format, why: str) -> MediaError:
+    if "truncated" in why.lower():
+        return truncated(why)
+    if ends_early(path, form):
+        return truncated("it ends before its own structure does")
+    return corrupt(f"{why} ({form.name.upper()})")
