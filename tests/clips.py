@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from db.records import FileIdentity
 
+os.environ.setdefault("SVT_LOG", "0")  # the AV1 encoder would talk to stderr otherwise
+
 
 @dataclass(frozen=True)
 class Clip:
-    """How to make one clip. `stamps` are presentation times in milliseconds, one a frame."""
+    """How to make one clip. `stamps_ms` are presentation times in milliseconds, one a frame."""
 
     name: str
     codec: str = "libx264"
@@ -26,9 +28,12 @@ class Clip:
     b_frames: int = 2
     size: tuple[int, int] = (160, 120)
     options: dict[str, str] = field(default_factory=dict)
+    muxer: dict[str, str] = field(default_factory=dict)
     rotation: int = 0
     aspect: Fraction | None = None
     pixel_format: str = "yuv420p"
+    first_number: int = 0
+    """The number that the first frame carries."""
 
     @property
     def times_ms(self) -> Sequence[int]:
@@ -61,7 +66,7 @@ def make(clip: Clip, folder: Path) -> Path:
     if path.exists():
         return path
     partial = path.with_name("making-" + path.name)
-    with av.open(str(partial), "w", options=_container_options(path)) as output:
+    with av.open(str(partial), "w", options=_container_options(path) | clip.muxer) as output:
         stream = output.add_stream(clip.codec, rate=clip.fps)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = clip.size
@@ -77,7 +82,7 @@ def make(clip: Clip, folder: Path) -> Path:
         if clip.rotation:
             stream.set_display_rotation(clip.rotation)
         for number, time_ms in enumerate(clip.times_ms):
-            frame = av.VideoFrame.from_ndarray(picture(number, clip.size), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(picture(clip.first_number + number, clip.size), format="rgb24")
             frame.time_base = context.time_base
             frame.pts = time_ms if context.time_base.denominator == 1000 else number
             output.mux(stream.encode(frame))
@@ -93,7 +98,7 @@ def _container_options(path: Path) -> dict[str, str]:
 def _encoder_options(clip: Clip) -> dict[str, str]:
     defaults = {
         "libx264": {"preset": "veryfast", "crf": "20", "threads": "1"},
-        "libx265": {"preset": "ultrafast", "crf": "20", "x265-params": "log-level=none:pools=1:frame-threads=1"},
+        "libx265": {"preset": "ultrafast", "crf": "20", "x265-params": X265_QUIET},
         "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "0"},
         "libvpx": {"deadline": "realtime", "cpu-used": "8", "b": "1M"},
         "libsvtav1": {"preset": "12", "crf": "25", "svtav1-params": "lp=1"},
@@ -103,12 +108,29 @@ def _encoder_options(clip: Clip) -> dict[str, str]:
     return defaults.get(clip.codec, {}) | clip.options
 
 
+X265_QUIET = "log-level=none:pools=1:frame-threads=1"
+
+
+def remux(source: Path, target: Path, shift_ticks: int = 0, options: dict[str, str] | None = None) -> Path:
+    """The same packets in another file, each `shift_ticks` of the source's time base later."""
+    with av.open(str(source)) as reading, av.open(str(target), "w", options=options or {}) as writing:
+        stream = reading.streams.video[0]
+        copy = writing.add_stream_from_template(stream)
+        for packet in reading.demux(stream):
+            if packet.dts is None or packet.pts is None:
+                continue
+            packet.pts, packet.dts = packet.pts + shift_ticks, packet.dts + shift_ticks
+            packet.stream = copy
+            writing.mux(packet)
+    return target
+
+
 def decode_fully(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
     """The oracle: every frame that a plain decode of the whole file gives, with its PTS."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        return [(frame.pts, frame.to_ndarray(format="bgr24")) for frame in container.decode(stream)]
+        return [(frame.pts or 0, frame.to_ndarray(format="bgr24")) for frame in container.decode(stream)]
 
 
 def identity(path: Path) -> FileIdentity:

@@ -34,6 +34,17 @@ class Sampling:
     end_s: Fraction | None = None
     """Only targets before this `time_s`."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where no frame could ever be meant."""
+        if self.mode is not SamplingMode.INTERVAL:
+            object.__setattr__(self, "interval_s", Fraction(1))  # equal requests have equal fingerprints
+        if self.interval_s <= 0:
+            raise ValueError("the interval between frames must be above 0 seconds")
+        if any(bound is not None and bound < 0 for bound in (self.start_s, self.end_s)):
+            raise ValueError("the start and the end must not be below 0 seconds")
+        if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError("the end must come after the start")
+
     def __str__(self) -> str:
         what = f"every {self.interval_s}s" if self.mode is SamplingMode.INTERVAL else self.mode.value.replace("-", " ")
         window = "".join(

@@ -17,11 +17,6 @@ from workers.analysis import Sampling, SamplingMode
 from workers.video.index import Clock, PacketIndex
 from workers.video.plan import Run, plan_runs
 
-SEGMENT_S = 60
-MAX_STRETCH_S = 120
-"""Without a key frame for this long, a segment is cut anywhere; the next one decodes from the key frame before."""
-MAX_TARGETS = 600
-
 _Pts = NDArray[np.int64]
 
 
@@ -51,18 +46,26 @@ def _window(sampling: Sampling, clock: Clock) -> tuple[Fraction, Fraction]:
 
 
 def _on_screen(presented: _Pts, sampling: Sampling, clock: Clock, span: tuple[int, int]) -> _Pts:
+    """The frames with a target between them and the next; so many frames, however many targets."""
     step = sampling.interval_s / clock.time_base
     low, high = _window(sampling, clock)
     low, high = max(low, Fraction(span[0])), min(high, Fraction(span[1]))
     first, end = (math.ceil((bound - clock.first_pts) / step) for bound in (low, high))
-    if end <= first:
+    if not len(presented) or end <= first:
         return np.empty(0, np.int64)
-    # floor(k * step) in integers; Python's own where 64 bits would not hold the product.
-    small = end * step.numerator < 2**62
-    numbers: NDArray[np.int64] = np.arange(first, end, dtype=np.int64 if small else object)
-    targets = (clock.first_pts + numbers * step.numerator // step.denominator).astype(np.int64)
-    at = np.searchsorted(presented, targets, side="right") - 1
-    return np.unique(presented[at[at >= 0]])
+    begins = _ceil_divide(presented - clock.first_pts, step)
+    ends = np.append(begins[1:], end)
+    holds_target: NDArray[np.bool_] = np.maximum(begins, first) < np.minimum(ends, end)
+    return presented[holds_target]
+
+
+def _ceil_divide(ticks: _Pts, step: Fraction) -> NDArray[np.int64]:
+    """ceil(ticks / step), exactly: in Python's integers where 64 bits would not hold the product."""
+    up, down = step.denominator, step.numerator
+    if int(np.abs(ticks).max()) * up < 2**62 and down < 2**62:
+        quotients: NDArray[np.int64] = -(-ticks * up // down)
+        return quotients
+    return np.array([-(-tick * up // down) for tick in map(int, ticks)], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +76,31 @@ class Cut:
     wanted: _Pts
 
 
-def cut_segments(index: PacketIndex, sampling: Sampling, clock: Clock, megapixels: float) -> tuple[SegmentSpec, ...]:
-    """The segments of a video: about 60 s each, cut at key frames. Stretches without a wanted frame are left out.
+@dataclass(frozen=True, slots=True)
+class CutLimits:
+    """How long a segment is."""
+
+    segment_s: float = 60.0
+    """The next key frame after so long ends it."""
+    stretch_s: float = 120.0
+    """Without a key frame for so long it is cut anywhere; the next one decodes from the key frame before."""
+    targets: int = 600
+
+
+def cut_segments(
+    index: PacketIndex, sampling: Sampling, clock: Clock, megapixels: float, limits: CutLimits = CutLimits()
+) -> tuple[SegmentSpec, ...]:
+    """The segments of a video, cut at key frames. Stretches without a wanted frame are left out.
 
     `megapixels` is the size of a frame: it weighs the work. A video with derived timing is one segment, decoded whole.
     """
     presented = index.presented()
+    wanted = choose(presented, index.keys(), sampling, clock, (clock.first_pts, clock.end_pts))
     if index.timing == "derived":
-        keys = presented[index.key[index.shown]] if len(presented) == int(index.shown.sum()) else presented[:1]
-        wanted = choose(presented, keys, sampling, clock, (clock.first_pts, clock.end_pts))
-        whole = SegmentSpec(0, clock.first_pts, clock.end_pts, None, None, 0.0, 0.0, len(wanted))
+        whole = SegmentSpec(0, clock.first_pts, clock.end_pts, None, len(index), targets=len(wanted))
         return (_timed(whole, clock, len(index) * megapixels),) if len(wanted) else ()
-    keys = np.sort(index.pts[index.key & index.shown])
-    wanted = choose(presented, keys, sampling, clock, (clock.first_pts, clock.end_pts))
-    length, stretch = (max(1, math.floor(s / clock.time_base)) for s in (SEGMENT_S, MAX_STRETCH_S))
-    cutter = _Cutter(presented, keys, wanted, clock.end_pts, length, stretch)
+    length, stretch = (max(1, math.floor(s / clock.time_base)) for s in (limits.segment_s, limits.stretch_s))
+    cutter = _Cutter(presented, index.keys(), wanted, clock.end_pts, length, stretch, limits.targets)
     cuts = [cut for cut in cutter.cuts(clock.first_pts) if len(cut.wanted)]
     return tuple(_segment(ordinal, cut, index, clock, megapixels) for ordinal, cut in enumerate(cuts))
 
@@ -102,6 +115,7 @@ class _Cutter:
     end_pts: int
     length: int
     stretch: int
+    targets: int
 
     def cuts(self, start: int) -> Iterator[Cut]:
         """Every stretch from `start` on."""
@@ -124,7 +138,7 @@ class _Cutter:
 
     def _target_after(self, start: int) -> int:
         """The first target that is too many for the segment that begins at `start`."""
-        at = int(np.searchsorted(self.wanted, start)) + MAX_TARGETS
+        at = int(np.searchsorted(self.wanted, start)) + self.targets
         return int(self.wanted[at]) if at < len(self.wanted) else self.end_pts
 
     def _first(self, pool: _Pts, low: int) -> int:

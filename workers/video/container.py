@@ -21,7 +21,6 @@ else:
 CODECS = frozenset(("h264", "hevc", "vp9", "vp8", "av1", "mpeg4", "mjpeg", "mpeg2video", "mpeg1video"))
 _DECODERS = {"libdav1d": "av1"}
 OPEN_TIMEOUT_S = 30.0
-REWIND_S = 10
 
 
 class Video:
@@ -30,6 +29,8 @@ class Video:
     def __init__(self, path: bytes, form: Format) -> None:
         self._path = path
         self._form = form
+        self.stopped_by: str | None = None
+        self._at_start = True
         self.container = _open(path, form)
         try:
             self.stream = _pick_stream(self.container)
@@ -58,36 +59,45 @@ class Video:
 
     @property
     def trusts_pts(self) -> bool:
-        """Whether PTS are the file's own. AVI has none: where frames are reordered, libavformat can only guess."""
-        reorders = codec_name(self.stream) in ("h264", "hevc") and self.stream.codec_context.has_b_frames
-        return not (self._form == AVI and reorders)
+        """Whether PTS are the file's own. AVI has none: where frames are reordered, libavformat can only guess, and
+        two of them may share a packet (DivX's packed bitstream).
+        """
+        return not (self._form == AVI and self.stream.codec_context.has_b_frames)
 
     def ticks(self, seconds: int) -> int:
         """Seconds in the stream's time base."""
         return round(seconds / self.time_base)
 
     def seek(self, pts: int) -> None:
-        """Go to the key frame at or before `pts`, or near it, as the format allows."""
-        self.container.seek(pts, stream=self.stream, backward=True)
+        """Go to the key frame at or before `pts`, or near it, as the format allows; else to the beginning."""
+        try:
+            self.container.seek(pts, stream=self.stream, backward=True)
+            self._at_start = False
+        except av.error.FFmpegError:
+            self._at_start = False
+            self.rewind()
 
     def rewind(self) -> None:
-        """Go back to the very first packet, which need not be a key frame."""
-        before = min(0, self.stream.start_time or 0) - self.ticks(REWIND_S)
-        try:
-            self.container.seek(before, stream=self.stream, backward=True, any_frame=True)
-        except av.error.FFmpegError:
-            self._reopen()  # AVI refuses to look for anything before its first frame
+        """Go back to the very first packet, as only opening anew does in every format. `stream` is another one then."""
+        if not self._at_start:
+            self.container.close()
+            self.container = _open(self._path, self._form)
+            self.stream = _pick_stream(self.container)
+            self._at_start = True
 
     def packets(self) -> Iterator[VideoPacket]:
-        """The stream's packets in decode order from where the container stands, without the closing empty one."""
-        for packet in self.container.demux(self.stream):
-            if packet.size:
-                yield packet
+        """The stream's packets in decode order from where the container stands, without the closing empty one.
 
-    def _reopen(self) -> None:
-        self.container.close()
-        self.container = _open(self._path, self._form)
-        self.stream = _pick_stream(self.container)
+        Bytes that make no sense end it early, and `stopped_by` says so: what came before is kept.
+        """
+        self.stopped_by = None
+        self._at_start = False
+        try:
+            for packet in self.container.demux(self.stream):
+                if packet.size:
+                    yield packet
+        except (av.error.InvalidDataError, av.error.EOFError) as error:
+            self.stopped_by = f"reading stops with {error.strerror or error}"
 
 
 @contextmanager
@@ -95,6 +105,16 @@ def open_video(path: bytes, form: Format) -> Iterator[Video]:
     """Open a video whose format was sniffed. Raises MediaError; exceptions in the body are translated as well."""
     with translated(), closing(Video(path, form)) as video:
         yield video
+
+
+def decoded(context: av.VideoCodecContext, packet: VideoPacket | None) -> list[av.VideoFrame] | None:
+    """The frames that come out when `packet` goes in (None: all that are held back); None where it makes no sense."""
+    try:
+        return context.decode(packet)
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError:
+        return None
 
 
 def codec_name(stream: av.VideoStream) -> str:

@@ -1,5 +1,6 @@
 """Everything a video says of its packets without decoding one: the ground that sampling and plans stand on."""
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from db.records import MediaFacts, Timing
 from workers.video.container import VideoPacket
-
-NO_PTS = np.iinfo(np.int64).min
+from workers.video.derive import NO_PTS, derived_stamps
+from workers.video.layers import hevc_layer, is_vp8_reference, refreshes_gradually
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +42,44 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class PacketIndex:
-    """The packets of a stretch of video in decode order; arrays of equal length."""
+    """The packets of a stretch of video in decode order; arrays of equal length, 28 bytes a packet in all."""
 
     pts: NDArray[np.int64]
     """Presentation timestamps; NO_PTS where a packet has none."""
     dts: NDArray[np.int64]
     duration: NDArray[np.int64]
     key: NDArray[np.bool_]
+    """Where decoding may start: what is shown from here on looks as if it had started at the beginning."""
     shown: NDArray[np.bool_]
     """False for packets that are decoded but never presented: cut off by an edit list, or a reference only."""
     corrupt: NDArray[np.bool_]
+    layer: NDArray[np.int8]
+    """HEVC's temporal layer; 0 for every other codec."""
 
     def __len__(self) -> int:
         return len(self.pts)
 
     @property
     def timing(self) -> Timing:
-        """`derived` where a presented packet has no PTS, or one that another has too."""
+        """`derived` where a presented packet has no PTS or another's, or where time runs backwards: key frames are
+        coded in the order they are shown in.
+        """
         shown = self.pts[self.shown]
-        usable = not (shown == NO_PTS).any() and len(np.unique(shown)) == len(shown)
+        keys = self.pts[self.shown & self.key]
+        usable = not (shown == NO_PTS).any() and len(np.unique(shown)) == len(shown) and bool((np.diff(keys) > 0).all())
         return "pts" if usable else "derived"
 
     def presented(self) -> NDArray[np.int64]:
-        """The PTS of every presented frame, ascending. Derived: the i-th frame has the i-th smallest stamp, made
-        strictly ascending a tick at a time.
-        """
+        """The stamp of every presented frame, strictly ascending. Derived: the i-th frame has the i-th."""
         if self.timing == "pts":
             return np.sort(self.pts[self.shown])
-        stamps = np.where(self.pts == NO_PTS, self.dts, self.pts)[self.shown]
-        if (stamps == NO_PTS).any() or len(np.unique(stamps)) < len(stamps):
-            stamps = self.dts[self.shown]
-        stamps = np.sort(np.where(stamps == NO_PTS, np.arange(len(stamps)), stamps))
-        steps = np.arange(len(stamps))
-        return np.maximum.accumulate(stamps - steps) + steps
+        return derived_stamps(self.pts[self.shown], self.dts[self.shown], self.duration[self.shown])
+
+    def keys(self) -> NDArray[np.int64]:
+        """The stamps of the presented key frames, ascending. Derived: as near as the order of decoding tells."""
+        if self.timing == "pts":
+            return np.sort(self.pts[self.key & self.shown])
+        return self.presented()[self.key[self.shown]]
 
     def without_broken_tail(self) -> "PacketIndex":
         """The same without the packets at the end that are marked corrupt: half a packet is no frame."""
@@ -83,30 +89,29 @@ class PacketIndex:
 
     def __getitem__(self, part: slice) -> "PacketIndex":
         return PacketIndex(
-            self.pts[part], self.dts[part], self.duration[part], self.key[part], self.shown[part], self.corrupt[part]
+            self.pts[part],
+            self.dts[part],
+            self.duration[part],
+            self.key[part],
+            self.shown[part],
+            self.corrupt[part],
+            self.layer[part],
         )
 
 
 def index_packets(packets: Iterable[VideoPacket], codec: str, trusts_pts: bool = True) -> PacketIndex:
     """Read packets to their end into an index; without trust their PTS count as absent."""
-    rows: list[tuple[int, int, int, bool, bool, bool]] = []
+    numbers = [array("q") for _ in range(3)]
+    flags = [array("b") for _ in range(4)]
+    pts, dts, duration, key, shown, corrupt, layer = (column.append for column in (*numbers, *flags))
     for packet in packets:
-        pts = NO_PTS if packet.pts is None or not trusts_pts else packet.pts
-        dts = NO_PTS if packet.dts is None else packet.dts
-        shown = not packet.is_discard and not (codec == "vp8" and _is_vp8_reference(packet))
-        rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, shown, packet.is_corrupt))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    pts_, dts_, duration, key, shown_, corrupt = columns
-    return PacketIndex(
-        np.array(pts_, np.int64),
-        np.array(dts_, np.int64),
-        np.array(duration, np.int64),
-        np.array(key, np.bool_),
-        np.array(shown_, np.bool_),
-        np.array(corrupt, np.bool_),
-    )
-
-
-def _is_vp8_reference(packet: VideoPacket) -> bool:
-    """Whether a VP8 frame is never shown: bit 4 of the frame tag is show_frame (RFC 6386, 9.1)."""
-    return not bytes(memoryview(packet)[:1])[0] >> 4 & 1
+        pts(NO_PTS if packet.pts is None or not trusts_pts else packet.pts)
+        dts(NO_PTS if packet.dts is None else packet.dts)
+        duration(packet.duration or 0)
+        key(packet.is_keyframe and not (codec == "h264" and refreshes_gradually(packet)))
+        shown(not packet.is_discard and not (codec == "vp8" and is_vp8_reference(packet)))
+        corrupt(packet.is_corrupt)
+        layer(hevc_layer(packet) if codec == "hevc" else 0)
+    stamps = [np.array(column, np.int64) for column in numbers]
+    marks = [np.array(column, np.bool_) for column in flags[:3]]
+    return PacketIndex(stamps[0], stamps[1], stamps[2], marks[0], marks[1], marks[2], np.array(flags[3], np.int8))

@@ -1,28 +1,28 @@
 """What a file is, and how it is cut: sniffed by its bytes, asked for its facts, segmented for an analysis."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
 from fractions import Fraction
 
 import av
-import av.error
 import numpy as np
+from numpy.typing import NDArray
 
 from db.records import MediaFacts, Problem, SegmentSpec
 from workers.analysis import Sampling
 from workers.messages import ProbeResult, ProbeWork
 from workers.sampling import cut_segments
-from workers.video.container import Video, VideoPacket, codec_name, open_video
+from workers.video.container import Video, codec_name, decoded, open_video
+from workers.video.extent import atoms, missing_bytes
 from workers.video.identity import holds_still
 from workers.video.index import Clock, PacketIndex, index_packets
-from workers.video.orientation import Orientation, display_size, orientation_of
+from workers.video.orientation import display_size, orientation_of
 from workers.video.photo import probe_photo
 from workers.video.problems import empty, missing_moov, no_frames, truncated, unreadable, unsupported_container
 from workers.video.sniff import HEAD_BYTES, Format, sniff
 
-TAG_SLACK_S = 1.0
-"""How much earlier than its header says a Matroska stream may end without being called cut short."""
+FIRST_FRAME_WITHIN = 1000
+"""Packets in which one must decode: more than any sensible distance between key frames."""
 
 
 def probe(work: ProbeWork) -> ProbeResult:
@@ -56,109 +56,67 @@ def sniff_file(path: bytes) -> Format | None:
 
 
 def _probe_video(path: bytes, form: Format, sampling: Sampling) -> ProbeResult:
-    if form.reader == "mov" and not _has_moov(path):
-        raise missing_moov()
+    _check_moov(path, form)
     with open_video(path, form) as video:
-        index, cut_short = _index(video)
+        index = index_packets(video.packets(), codec_name(video.stream), video.trusts_pts)
+        cut_short = _cut_short(video, index, missing_bytes(path, form))
         if cut_short is not None:
             index = index.without_broken_tail()
-        presented = index.presented()
-        if not len(presented):
-            raise no_frames()
-        orientation = _first_orientation(video)
-        facts = _facts(video, form, index, orientation, cut_short)
+        if not index.shown.any():
+            raise no_frames() if cut_short is None else truncated("not one whole frame is left")
+        facts = _facts(video, form, index, _first_frame(video), cut_short)
     megapixels = facts.width * facts.height / 1e6
     return ProbeResult(facts, cut_segments(index, sampling, Clock.of(facts), megapixels))
 
 
-def _has_moov(path: bytes) -> bool:
-    """Walk the top-level atoms: libavformat says only "invalid data" when the index is missing."""
+def _check_moov(path: bytes, form: Format) -> None:
+    """Raises MediaError for an MP4 without its index: libavformat says only "invalid data"."""
+    if form.reader != "mov":
+        return
     with open(path, "rb") as stream:  # noqa: PTH123  names are bytes
-        at = 0
-        while len(header := stream.read(16)) >= 8:
-            size, name = int.from_bytes(header[:4]), header[4:8]
-            if name in (b"moov", b"moof"):
-                return True
-            if size == 1:
-                size = int.from_bytes(header[8:16])
-            if size < 8:
-                return False
-            at += size
-            stream.seek(at)
-    return False
+        size = os.fstat(stream.fileno()).st_size
+        index = next((end for name, _, end in atoms(stream) if name in (b"moov", b"moof")), None)
+    if index is None:
+        raise missing_moov()
+    if index > size:
+        raise truncated("the cut goes through its index (the moov atom)")
 
 
-def _index(video: Video) -> tuple[PacketIndex, Problem | None]:
-    """The index of every packet, and why it ends early if it does."""
-    reading = _Reading(video)
-    index = index_packets(reading.packets(), codec_name(video.stream), video.trusts_pts)
-    why = reading.stopped_by or _cut_short(video, index)
-    return index, None if why is None else truncated(why).problem
+def _cut_short(video: Video, index: PacketIndex, missing: int) -> Problem | None:
+    """Why the file ends before its time, if it does."""
+    if missing:
+        why = f"the last {missing:,} bytes that its header announces are missing"
+    elif video.stopped_by is not None:
+        why = video.stopped_by
+    elif index.corrupt.size and index.corrupt[-1]:
+        why = "its last frame is incomplete"
+    else:
+        return None
+    return truncated(why).problem
 
 
-@dataclass(slots=True)
-class _Reading:
-    """A demux that remembers the error that ended it: what came before is kept."""
-
-    video: Video
-    stopped_by: str | None = None
-
-    def packets(self) -> Iterator[VideoPacket]:
-        try:
-            yield from self.video.packets()
-        except (av.error.InvalidDataError, av.error.EOFError, OSError) as error:
-            self.stopped_by = f"reading stops with {error.strerror or error}"
-
-
-def _cut_short(video: Video, index: PacketIndex) -> str | None:
-    promised = video.stream.frames
-    if index.corrupt.size and index.corrupt[-1]:
-        return "its last frame is incomplete"
-    if promised > len(index) and video.container.format.name.split(",")[0] in ("mov", "avi"):
-        return f"it holds {len(index)} of the {promised} frames that its header promises"
-    tagged_s = _tagged_duration_s(video)
-    if tagged_s is not None and len(index):
-        end_s = float(_end_pts(index, index.presented()) * video.time_base)
-        if end_s < tagged_s - TAG_SLACK_S:
-            return f"it ends at {end_s:.1f} s of the {tagged_s:.1f} s that its header promises"
-    return None
-
-
-def _tagged_duration_s(video: Video) -> float | None:
-    """Matroska's DURATION tag of the stream, in seconds (`00:01:02.500000000`)."""
-    tag = video.stream.metadata.get("DURATION", "")
-    try:
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
-        return None  # no such tag, or not in this form: then nothing was promised
-
-
-def _first_orientation(video: Video) -> Orientation:
-    """How the first frame that decodes is to be turned. Raises MediaError when none of the first hundred does."""
+def _first_frame(video: Video) -> av.VideoFrame:
+    """The first frame that decodes. Raises MediaError when none does."""
     video.rewind()
     context = video.stream.codec_context
-    for _, packet in zip(range(100), video.packets(), strict=False):
-        try:
-            frames = context.decode(packet)
-        except av.error.InvalidDataError:
-            continue  # a damaged start; a later frame may do
-        if frames:
-            return orientation_of(frames[0])
-    frames = context.decode(None)
-    if not frames:
-        raise no_frames()
-    return orientation_of(frames[0])
+    for _, packet in zip(range(FIRST_FRAME_WITHIN), video.packets(), strict=False):
+        for frame in decoded(context, packet) or ():
+            return frame
+    for frame in decoded(context, None) or ():
+        return frame
+    raise no_frames()
 
 
 def _facts(
-    video: Video, form: Format, index: PacketIndex, orientation: Orientation, cut_short: Problem | None
+    video: Video, form: Format, index: PacketIndex, first: av.VideoFrame, cut_short: Problem | None
 ) -> MediaFacts:
+    first_pts = _first_pts(index, first)
     presented = index.presented()
-    context, time_base = video.stream.codec_context, video.time_base
+    presented = presented[presented >= first_pts]
     end_pts = _end_pts(index, presented)
-    duration = Fraction(end_pts - int(presented[0])) * time_base
-    width, height = display_size(context.width, context.height, video.aspect, orientation)
+    duration = Fraction(end_pts - first_pts) * video.time_base
+    orientation = orientation_of(first)
+    width, height = display_size(first.width, first.height, video.aspect, orientation)
     return MediaFacts(
         kind="video",
         container=form.name,
@@ -166,20 +124,37 @@ def _facts(
         width=width,
         height=height,
         rotation=orientation.degrees,
-        time_base_num=time_base.numerator,
-        time_base_den=time_base.denominator,
-        start_us=video.start_us,
-        first_pts=int(presented[0]),
+        time_base_num=video.time_base.numerator,
+        time_base_den=video.time_base.denominator,
+        start_us=_start_us(video, index, first_pts),
+        first_pts=first_pts,
         end_pts=end_pts,
         duration_s=float(duration),
-        fps=float(len(presented) / duration) if duration else 0.0,
+        fps=float(len(presented) / duration),
         frame_count=len(presented),
         timing=index.timing,
         partial=cut_short,
     )
 
 
-def _end_pts(index: PacketIndex, presented: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> int:
+def _first_pts(index: PacketIndex, first: av.VideoFrame) -> int:
+    """The first frame that anybody can see. A recording that begins inside a GOP holds frames before it that refer
+    to what was never recorded: those coded before the first key frame, and its leading frames.
+    """
+    presented, keys = index.presented(), index.keys()
+    if index.timing == "derived" or first.pts is None or not len(keys):
+        return int(presented[0])
+    return max(int(presented[0]), min(first.pts, int(keys[0])))
+
+
+def _start_us(video: Video, index: PacketIndex, first_pts: int) -> int:
+    """What `time_s` counts from: the container's start. Derived times may begin before it, and are then their own."""
+    if index.timing == "pts":
+        return video.start_us
+    return min(video.start_us, math.floor(first_pts * video.time_base * 1_000_000))
+
+
+def _end_pts(index: PacketIndex, presented: NDArray[np.int64]) -> int:
     """The end of the last frame: its own duration, or the usual distance where the container gives none."""
     last = int(presented[-1])
     durations = index.duration[(index.pts == last) & index.shown]

@@ -71,6 +71,15 @@ def no_frames() -> MediaError:
     return corrupt("not one of its frames can be read")
 
 
+def unsteady() -> MediaError:
+    """Its packets are not those that it was planned by."""
+    return MediaError(
+        "media.unsteady",
+        "it reads differently each time: the packets of this stretch are not those that were seen first",
+        "copy it again from its source; convert it if that does not help: ffmpeg -i IN -c copy OUT.mkv",
+    )
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn PyAV's and the system's exceptions into MediaError."""

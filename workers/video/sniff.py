@@ -108,9 +108,25 @@ def _bmp(head: bytes) -> Format | None:
 
 
 def _mpegts(head: bytes) -> Format | None:
-    """Transport packets of 188 bytes, or 192 with a timestamp before each, as camcorders write them."""
-    for size, at in ((188, 0), (192, 4)):
-        starts = range(at, len(head), size)
-        if len(starts) >= 3 and all(head[start] == 0x47 for start in starts):
-            return MPEGTS
+    return MPEGTS if transport_grid(head) else None
+
+
+def transport_grid(head: bytes) -> tuple[int, int] | None:
+    """Size of the packets of a transport stream that begins with `head`, and where the first whole one starts.
+
+    188 bytes, 192 with a timestamp before each, as camcorders write them, 204 with error correction behind. A
+    recording may begin in the middle of a packet.
+    """
+    for size, sync in ((188, 0), (192, 4), (204, 0)):
+        if _in_step(head, size, sync, least=3):
+            return size, 0
+    for size, before in ((188, 0), (192, 4), (204, 0)):
+        for sync in range(before, size + before):
+            if _in_step(head, size, sync, least=8):
+                return size, sync - before
     return None
+
+
+def _in_step(head: bytes, size: int, at: int, least: int) -> bool:
+    syncs = head[at::size]
+    return len(syncs) >= least and not syncs.strip(b"\x47")

@@ -9,9 +9,11 @@ from workers.messages import SegmentWork
 from workers.video.container import open_video
 from workers.video.identity import holds_still
 from workers.video.photo import read_photo
+from workers.video.picture import Picture
 from workers.video.probe import sniff_file
 from workers.video.problems import corrupt
-from workers.video.reader import Picture, SegmentReader
+from workers.video.reader import SegmentReader
+from workers.video.sequential import SequentialReader
 from workers.video.sniff import Format
 
 
@@ -28,7 +30,7 @@ class PhotoReader:
         yield Picture(0, 0.0, FrameStatus.OK, read_photo(self._path, self._form))
 
 
-Source = PhotoReader | SegmentReader
+Source = PhotoReader | SegmentReader | SequentialReader
 
 
 @contextmanager
@@ -45,4 +47,5 @@ def open_source(work: SegmentWork) -> Iterator[Source]:
         if work.analysis.sampling is None:
             raise corrupt("a video was sent without a sampling")
         with open_video(path, form) as video:
-            yield SegmentReader(video, work.facts, work.segment, work.analysis.sampling)
+            reader = SequentialReader if work.facts.timing == "derived" else SegmentReader
+            yield reader(video, work.facts, work.segment, work.analysis.sampling)

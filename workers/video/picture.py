@@ -1,0 +1,47 @@
+"""From a decoded frame to the picture that a person would see, with its time."""
+
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from db.records import MediaFacts
+from db.states import FrameStatus
+from workers.video.index import Clock
+from workers.video.orientation import fit, orientation_of
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One sampled frame: `pixels` is BGR uint8 [height, width, 3], upright, with square pixels; None when missing."""
+
+    pts: int
+    time_s: float
+    status: FrameStatus
+    pixels: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Developer:
+    """Makes pictures of one video's frames."""
+
+    facts: MediaFacts
+    clock: Clock
+
+    def picture(self, frame: av.VideoFrame, pts: int) -> Picture:
+        """The frame as shown at `pts`."""
+        status = FrameStatus.DAMAGED if frame.is_corrupt else FrameStatus.OK
+        return Picture(pts, self._time_s(pts), status, self._upright(frame))
+
+    def missing(self, pts: int) -> Picture:
+        """The place of a frame that the decoder never produced."""
+        return Picture(pts, self._time_s(pts), FrameStatus.MISSING, None)
+
+    def _time_s(self, pts: int) -> float:
+        return float(self.clock.seconds(pts))
+
+    def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """At the size of the video's beginning, as players show a stream that changes its size on the way."""
+        stored = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+        return fit(orientation_of(frame).apply(stored), (self.facts.width, self.facts.height))

@@ -1,0 +1,65 @@
+"""Reads the wanted frames of a video whose times are derived: every frame is decoded, the i-th shown has the i-th."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import av
+import numpy as np
+
+from db.records import MediaFacts, SegmentSpec
+from workers.analysis import Sampling
+from workers.sampling import choose
+from workers.video.container import Video, VideoPacket, decoded
+from workers.video.index import Clock, PacketIndex, index_packets
+from workers.video.picture import Developer, Picture
+
+
+class SequentialReader:
+    """Iterate once over the wanted frames of a whole video. Frames that never came are told of last."""
+
+    fallbacks = 0
+
+    def __init__(self, video: Video, facts: MediaFacts, segment: SegmentSpec, sampling: Sampling) -> None:
+        self._video = video
+        self._facts = facts
+        self._packets = segment.packets
+        self._sampling = sampling
+        self._clock = Clock.of(facts)
+        self._developer = Developer(facts, self._clock)
+
+    def __iter__(self) -> Iterator[Picture]:
+        index = index_packets(self._window(), self._facts.codec, self._video.trusts_pts)
+        presented = index.presented()
+        span = (self._clock.first_pts, self._clock.end_pts)
+        wanted = choose(presented, index.keys(), self._sampling, self._clock, span)
+        ranks = dict(zip(np.searchsorted(presented, wanted).tolist(), wanted.tolist(), strict=True))
+        for rank, frame in self._ranked(index):
+            if rank in ranks:
+                yield self._developer.picture(frame, ranks.pop(rank))
+        yield from map(self._developer.missing, ranks.values())
+
+    def _window(self) -> Iterator[VideoPacket]:
+        self._video.rewind()
+        return islice(self._video.packets(), self._packets)
+
+    def _ranked(self, index: PacketIndex) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Every frame that decodes, with its place among those shown. A packet that gives nothing keeps its place:
+        it is known by its number where nothing is reordered, else by the decoder's complaint.
+        """
+        places = np.cumsum(index.shown) - 1
+        came = lost = 0
+        for number, packet in enumerate(self._numbered()):
+            context = self._video.stream.codec_context
+            frames = decoded(context, packet)
+            lost += frames is None and bool(index.shown[min(number, len(index) - 1)])
+            for frame in frames or ():
+                in_order = frame.pts is not None and not context.has_b_frames
+                yield int(places[frame.pts]) if in_order else came + lost, frame
+                came += 1
+
+    def _numbered(self) -> Iterator[VideoPacket | None]:
+        """The packets with their number for a PTS, so that a frame tells which one it came from; then the drain."""
+        for number, packet in enumerate(self._window()):
+            packet.pts = number
+            yield packet
+        yield None
