@@ -23,6 +23,7 @@ class Gain:
     segments_failed: int = 0
     length_done_s: float = 0.0
     frames: int = 0
+    frames_with_face: int = 0
     faces: int = 0
     faces_dropped: int = 0
     frames_damaged: int = 0
@@ -73,6 +74,7 @@ def recount(connection: Connection, media_analysis_ids: Collection[int]) -> None
     of_frames = frame.c.media_analysis_id == columns.id
     counted = {
         "frames": sa.select(sa.func.count()).where(of_frames),
+        "frames_with_face": sa.select(sa.func.count()).where(of_frames, frame.c.faces > 0),
         "faces": sa.select(sa.func.count()).select_from(face).where(face.c.media_analysis_id == columns.id),
         "faces_dropped": sa.select(sa.func.coalesce(sa.func.sum(frame.c.faces_dropped), 0)).where(of_frames),
         "frames_damaged": sa.select(sa.func.count()).where(of_frames, frame.c.status == FrameStatus.DAMAGED),

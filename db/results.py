@@ -17,7 +17,18 @@ COPY_ROWS = 3000
 """From so many rows on PostgreSQL's COPY beats inserts."""
 FRAME_COLUMNS = ("media_analysis_id", "pts", "time_s", "status", "faces", "faces_dropped", "segment_id")
 FACE_COLUMNS = (
-    *("media_analysis_id", "pts", "face", "box_x", "box_y", "box_width", "box_height", "confidence", "dominant"),
+    *(
+        "media_analysis_id",
+        "pts",
+        "face",
+        "time_s",
+        "box_x",
+        "box_y",
+        "box_width",
+        "box_height",
+        "confidence",
+        "dominant",
+    ),
     *EMOTIONS,
     "valence",
     *LANDMARKS,
@@ -54,6 +65,7 @@ def count_frames(frames: Sequence[Frame]) -> dict[str, int]:
     """What a segment adds to the counts of its media analysis."""
     return {
         "frames": len(frames),
+        "frames_with_face": sum(bool(one.faces) for one in frames),
         "faces": sum(len(one.faces) for one in frames),
         "faces_dropped": sum(one.faces_dropped for one in frames),
         "frames_damaged": sum(one.status is FrameStatus.DAMAGED for one in frames),
@@ -68,7 +80,7 @@ def _frame_row(media_analysis_id: int, segment_id: int, one: Frame) -> tuple[Any
 
 def _face_rows(media_analysis_id: int, one: Frame) -> Iterator[tuple[Any, ...]]:
     for number, found in enumerate(one.faces):
-        yield (media_analysis_id, one.pts, number, *_face_values(found))
+        yield (media_analysis_id, one.pts, number, one.time_s, *_face_values(found))
 
 
 def _face_values(found: Face) -> tuple[Any, ...]:

@@ -3,11 +3,10 @@
 
 -- One row per face per frame. A recording analysed in several ways has rows for each: `analysis` tells them apart.
 CREATE VIEW emotions AS
-SELECT m.path, fr.time_s, f.track, f.box_x, f.box_y, f.box_width, f.box_height, f.confidence, f.dominant,
+SELECT m.path, f.time_s, f.track, f.box_x, f.box_y, f.box_width, f.box_height, f.confidence, f.dominant,
        f.neutral, f.happiness, f.surprise, f.sadness, f.anger, f.disgust, f.fear, f.contempt, f.valence,
        f.face, m.id AS media, ma.analysis_id AS analysis, f.pts
 FROM face AS f
-JOIN frame AS fr ON fr.media_analysis_id = f.media_analysis_id AND fr.pts = f.pts
 JOIN media_analysis AS ma ON ma.id = f.media_analysis_id
 JOIN media AS m ON m.id = ma.media_id;
 
@@ -21,56 +20,52 @@ JOIN media AS m ON m.id = ma.media_id;
 
 -- The rows of `emotions` for each job file that asked for them, with its tags as a JSON object.
 CREATE VIEW job_emotions AS
-SELECT jf.path, fr.time_s, f.track, f.box_x, f.box_y, f.box_width, f.box_height, f.confidence, f.dominant,
+SELECT jf.path, f.time_s, f.track, f.box_x, f.box_y, f.box_width, f.box_height, f.confidence, f.dominant,
        f.neutral, f.happiness, f.surprise, f.sadness, f.anger, f.disgust, f.fear, f.contempt, f.valence,
-       jf.tags_json AS tags, j.name AS job_name, f.face, ma.media_id AS media, ma.analysis_id AS analysis, f.pts,
-       jf.id AS job_file, j.id AS job
-FROM job AS j
-JOIN job_file AS jf ON jf.job_id = j.id
+       jf.tags_json AS tags, j.name AS job_name, f.face, jf.media_id AS media, ma.analysis_id AS analysis, f.pts,
+       jf.id AS job_file, jf.job_id AS job
+FROM job_file AS jf
+JOIN face AS f ON f.media_analysis_id = jf.media_analysis_id
 JOIN media_analysis AS ma ON ma.id = jf.media_analysis_id
-JOIN face AS f ON f.media_analysis_id = ma.id
-JOIN frame AS fr ON fr.media_analysis_id = f.media_analysis_id AND fr.pts = f.pts;
+JOIN job AS j ON j.id = jf.job_id;
 
 -- The rows of `frames` for each job file that asked for them.
 CREATE VIEW job_frames AS
 SELECT jf.path, fr.time_s, fr.faces, fr.faces_dropped, fr.status,
-       jf.tags_json AS tags, j.name AS job_name, ma.media_id AS media, ma.analysis_id AS analysis, fr.pts,
-       jf.id AS job_file, j.id AS job
-FROM job AS j
-JOIN job_file AS jf ON jf.job_id = j.id
+       jf.tags_json AS tags, j.name AS job_name, jf.media_id AS media, ma.analysis_id AS analysis, fr.pts,
+       jf.id AS job_file, jf.job_id AS job
+FROM job_file AS jf
+JOIN frame AS fr ON fr.media_analysis_id = jf.media_analysis_id
 JOIN media_analysis AS ma ON ma.id = jf.media_analysis_id
-JOIN frame AS fr ON fr.media_analysis_id = ma.id;
+JOIN job AS j ON j.id = jf.job_id;
 
 -- One row per recording and analysis: how much was seen, and what.
 CREATE VIEW media_summary AS
-SELECT m.path, m.kind, m.duration_s, ma.state, ma.frames, coalesce(s.frames_with_face, 0) AS frames_with_face, ma.faces,
-       s.mean_valence,
-       s.share_neutral, s.share_happiness, s.share_surprise, s.share_sadness,
-       s.share_anger, s.share_disgust, s.share_fear, s.share_contempt,
-       s.mean_neutral, s.mean_happiness, s.mean_surprise, s.mean_sadness,
-       s.mean_anger, s.mean_disgust, s.mean_fear, s.mean_contempt,
+SELECT m.path, m.kind, m.duration_s, ma.state, ma.frames, ma.frames_with_face, ma.faces,
+       avg(f.valence) AS mean_valence,
+       CAST(count(CASE WHEN f.dominant = 'neutral' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_neutral,
+       CAST(count(CASE WHEN f.dominant = 'happiness' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_happiness,
+       CAST(count(CASE WHEN f.dominant = 'surprise' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_surprise,
+       CAST(count(CASE WHEN f.dominant = 'sadness' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_sadness,
+       CAST(count(CASE WHEN f.dominant = 'anger' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_anger,
+       CAST(count(CASE WHEN f.dominant = 'disgust' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_disgust,
+       CAST(count(CASE WHEN f.dominant = 'fear' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_fear,
+       CAST(count(CASE WHEN f.dominant = 'contempt' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_contempt,
+       avg(f.neutral) AS mean_neutral,
+       avg(f.happiness) AS mean_happiness,
+       avg(f.surprise) AS mean_surprise,
+       avg(f.sadness) AS mean_sadness,
+       avg(f.anger) AS mean_anger,
+       avg(f.disgust) AS mean_disgust,
+       avg(f.fear) AS mean_fear,
+       avg(f.contempt) AS mean_contempt,
        ma.faces_dropped, ma.frames_damaged, ma.frames_missing, m.width, m.height, m.codec,
        m.id AS media, ma.analysis_id AS analysis
 FROM media_analysis AS ma
 JOIN media AS m ON m.id = ma.media_id
-LEFT JOIN (
-    SELECT media_analysis_id,
-           count(DISTINCT pts) AS frames_with_face,
-           avg(valence) AS mean_valence,
-           CAST(avg(CASE WHEN dominant = 'neutral' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_neutral,
-           CAST(avg(CASE WHEN dominant = 'happiness' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_happiness,
-           CAST(avg(CASE WHEN dominant = 'surprise' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_surprise,
-           CAST(avg(CASE WHEN dominant = 'sadness' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_sadness,
-           CAST(avg(CASE WHEN dominant = 'anger' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_anger,
-           CAST(avg(CASE WHEN dominant = 'disgust' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_disgust,
-           CAST(avg(CASE WHEN dominant = 'fear' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_fear,
-           CAST(avg(CASE WHEN dominant = 'contempt' THEN 1.0 WHEN dominant IS NOT NULL THEN 0.0 END) AS DOUBLE PRECISION) AS share_contempt,
-           avg(neutral) AS mean_neutral, avg(happiness) AS mean_happiness, avg(surprise) AS mean_surprise,
-           avg(sadness) AS mean_sadness, avg(anger) AS mean_anger, avg(disgust) AS mean_disgust,
-           avg(fear) AS mean_fear, avg(contempt) AS mean_contempt
-    FROM face
-    GROUP BY media_analysis_id
-) AS s ON s.media_analysis_id = ma.id;
+LEFT JOIN face AS f ON f.media_analysis_id = ma.id
+GROUP BY ma.id, m.id, m.path, m.kind, m.duration_s, ma.state, ma.frames, ma.frames_with_face, ma.faces,
+         ma.faces_dropped, ma.frames_damaged, ma.frames_missing, m.width, m.height, m.codec, ma.analysis_id;
 
 -- Everything that went wrong, by job file. `scope` says how much of the file is concerned.
 CREATE VIEW problems AS

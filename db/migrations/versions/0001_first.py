@@ -65,6 +65,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
         comment="One distinct file by content. error_* is set where it is cut short yet holds something to analyse.",
     )
+    op.create_index(op.f("ix_media_path"), "media", ["path"], unique=False)
     op.create_table(
         "path_hash",
         sa.Column("path", sa.LargeBinary(), nullable=False),
@@ -129,6 +130,7 @@ def upgrade() -> None:
         sa.Column("length_s", sa.Double(), nullable=False),
         sa.Column("length_done_s", sa.Double(), server_default="0", nullable=False),
         sa.Column("frames", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("frames_with_face", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("faces", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("faces_dropped", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("frames_damaged", sa.BigInteger(), server_default="0", nullable=False),
@@ -333,6 +335,7 @@ def upgrade() -> None:
         sa.Column("media_analysis_id", Id, nullable=False),
         sa.Column("pts", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("face", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("time_s", sa.Double(), nullable=False),
         sa.Column("track", sa.Integer(), nullable=True),
         sa.Column("box_x", sa.Double(), nullable=False),
         sa.Column("box_y", sa.Double(), nullable=False),
@@ -368,7 +371,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("media_analysis_id", "pts", "face", name=op.f("pk_face")),
-        comment="One face in one frame, numbered from left to right.",
+        comment="One face in one frame, numbered from left to right. It repeats the time of its frame: readers need no join.",
         sqlite_with_rowid=False,
     )
 
