@@ -89,8 +89,9 @@ def _models(_settings: Settings) -> Iterator[Finding]:
 
 def _child(settings: Settings) -> Iterator[Finding]:
     """A child is started as a run would start it, and asked to probe nothing."""
+    from workers.failures import ChildCannotStart, ChildFailure
     from workers.messages import ProbeBatch
-    from workers.process import ChildCannotStart, ChildFailure, ChildProcess
+    from workers.process import ChildProcess
 
     try:
         with ChildProcess(settings.limits, settings.device) as child:

@@ -22,11 +22,12 @@ from workers.supervisor import Supervisor
 
 def analyse(settings: Settings, store: Store, job: JobRecord, request: RunRequest, progress: Progress) -> RunOutcome:
     """Run a job until it is finished, interrupted or cancelled. The caller holds the database's run lock."""
+    patient = Store(store.engine)  # a run in the middle of its work waits longer than a person at the keyboard
     with _stoppable() as stop, Supervisor(settings.workers, settings.limits, settings.device) as supervisor:
         if job.state is not JobState.DISCOVERING:
-            return Runner(store, job, supervisor, None, Controls(progress, stop)).run()
-        with Intake(store, job, request) as intake:
-            return Runner(store, job, supervisor, intake, Controls(progress, stop)).run()
+            return Runner(patient, job, supervisor, None, Controls(progress, stop)).run()
+        with Intake(patient, job, request) as intake:
+            return Runner(patient, job, supervisor, intake, Controls(progress, stop)).run()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Intake:
         self._hashing: deque[_Hashing] = deque()
         self._ready: list[JobFile] = []
         self._digests: list[tuple[FileIdentity, str]] = []
+        self._own = _own_files(store)
         self._last_admission = time.monotonic()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hash")
         self.counts = IntakeCounts()
@@ -117,6 +118,9 @@ class Intake:
     def probe_failed(self, work: ProbeWork, problem: Problem) -> None:
         """A child could not probe a file, or died over it."""
         found = self._probing.pop(work.source.path)
+        if problem.code in _UNKNOWABLE and not found.claims_media:
+            self._skip()
+            return
         tries = self._tries[work.source.path] = self._tries.get(work.source.path, 0) + 1
         if problem.permanent or tries >= PROBE_TRIES:
             self._refuse(found, problem)
@@ -141,6 +145,9 @@ class Intake:
 
     def _look_up(self, found: Found) -> None:
         """Pass over what an earlier walk has hashed and analysed already; everything else is probed."""
+        if found.identity.path in self._own:
+            self._skip()
+            return
         if found.identity.size == 0:
             self._empty(found)
             return
@@ -203,6 +210,18 @@ class Intake:
         for path in self._request.paths:
             self._ready.append(_job_file(path, b"", problem=NOTHING_FOUND))
         self._admit()
+
+
+_UNKNOWABLE = frozenset(("media.changed", "media.vanished", "media.unreadable"))
+"""What hinders a look at the content: where the name claims no media either, nothing says that this is any."""
+
+
+def _own_files(store: Store) -> frozenset[bytes]:
+    """The database and what lies beside it, in case it lies in the folder that is walked."""
+    if store.file is None:
+        return frozenset()
+    name = os.fsencode(store.file.absolute())
+    return frozenset(name + suffix for suffix in (b"", b"-journal", b"-wal", b"-shm", b".lock"))
 
 
 NOTHING_FOUND = Problem(

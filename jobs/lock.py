@@ -6,11 +6,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from jobs.errors import JobError
+from jobs.errors import ExitCode, JobError
 
 
 class AlreadyRunning(JobError):
     """Another run works on the same database."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
 
 def lock_path(database: Path) -> Path:

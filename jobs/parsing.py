@@ -80,13 +80,22 @@ def _ways(
 
 
 def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
-    """`key=value` pairs as a mapping; the key is up to the first equals sign."""
-    tags: dict[str, str] = {}
+    """`key=value` pairs of `--tag` as a mapping; the key is up to the first equals sign."""
+    return _parse_pairs(pairs, "tag", "--tag condition=control")
+
+
+def parse_parameters(pairs: Iterable[str]) -> dict[str, str]:
+    """`name=value` pairs of `--param` as a mapping."""
+    return _parse_pairs(pairs, "parameter", "--param path=interview.mp4")
+
+
+def _parse_pairs(pairs: Iterable[str], what: str, example: str) -> dict[str, str]:
+    found: dict[str, str] = {}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{pair!r} is not a tag", "write it like --tag condition=control")
-        if key.strip() in tags:
-            raise UsageError(f"tag {key.strip()!r} is given twice", "give each tag one value")
-        tags[key.strip()] = value.strip()
-    return tags
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or not key:
+            raise UsageError(f"{pair!r} is not a {what}", f"write it like {example}")
+        if key in found:
+            raise UsageError(f"{what} {key!r} is given twice", f"give each {what} one value")
+        found[key] = value
+    return found

@@ -19,8 +19,9 @@ from jobs.errors import JobError
 from jobs.intake import Intake
 from jobs.progress import Progress, Snapshot
 from workers.desk import Assignment, Desk, DeskCounts
+from workers.events import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
 from workers.messages import ProbeBatch, ProbeResult, SegmentResult
-from workers.supervisor import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Supervisor, Task, TaskEnded
+from workers.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 

@@ -34,15 +34,17 @@ class JobStatus:
 def status_of(store: Store, job: JobRecord) -> JobStatus:
     """Where one job stands."""
     counts = store.jobs.counts(job.id)
-    return JobStatus(job, counts, state_of(job, counts, worked_on=is_running(store.file)))
+    left = counts.queued + counts.running
+    state = state_of(job, left, counts.files_failed, worked_on=is_running(store.file))
+    return JobStatus(job, counts, state)
 
 
-def state_of(job: JobRecord, counts: JobCounts, *, worked_on: bool) -> str:
-    """A job's state in a word or two. `worked_on`: somebody runs jobs of this database now."""
+def state_of(job: JobRecord, left: int, failed: int, *, worked_on: bool) -> str:
+    """A job's state in a word or two. `left`: segments to do; `failed`: files; `worked_on`: a run goes on now."""
     if job.state is JobState.CANCELLED:
         return "cancelled"
     if job.state is JobState.DISCOVERING:
         return "discovering" if worked_on else "discovering (interrupted)"
-    if counts.finished:
-        return "finished" if not counts.files_failed else "finished (some failed)"
-    return "running" if counts.running and worked_on else ("queued" if worked_on else "interrupted")
+    if left:
+        return "running" if worked_on else "interrupted"
+    return "finished (some failed)" if failed else "finished"

@@ -8,7 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -16,6 +16,7 @@ from db.records import (
     ClaimedSegment,
     Fence,
     FileIdentity,
+    Location,
     Problem,
     SegmentCommit,
     SegmentFailure,
@@ -36,13 +37,13 @@ COMMIT_SEGMENTS = 32
 COMMIT_FRAMES = 2000
 COMMIT_EVERY_S = 0.25
 
-Locate = Callable[[ClaimedSegment], bytes]
-"""Where a claimed segment's file lies on this machine, as an absolute path."""
+Locate = Callable[[Location], bytes]
+"""Where a file lies on this machine, as an absolute path."""
 
 
-def as_named(claim: ClaimedSegment) -> bytes:
+def as_named(location: Location) -> bytes:
     """The path as the submitter saw it: for work on the submitter's own machine."""
-    return os.path.join(claim.root, claim.relative)  # noqa: PTH118  names are bytes
+    return os.path.join(location.root, location.relative)  # noqa: PTH118  names are bytes
 
 
 @dataclass(slots=True)
@@ -166,15 +167,14 @@ class Desk:
         return [claim for claim in claims if not claim.failures] or claims[:1]
 
     def _work(self, claim: ClaimedSegment) -> SegmentWork | Problem:
-        path = self._locate(claim)
-        identity = current_identity(path)
-        if isinstance(identity, FileIdentity):
-            changed = _changed(identity, claim)
-            if changed is None:
-                spec = AnalysisSpec.from_json(claim.spec_json)
-                return SegmentWork(identity, claim.facts, claim.spec, spec)
-            return changed
-        return identity
+        """The work at the first place that still holds the content; else what is wrong at the best place."""
+        problems = []
+        for location in claim.locations:
+            found = _content_at(self._locate(location), location, claim.sha256)
+            if isinstance(found, FileIdentity):
+                return SegmentWork(found, claim.facts, claim.spec, AnalysisSpec.from_json(claim.spec_json))
+            problems.append(found)
+        return problems[0]
 
     def _committed(self, outcomes: Sequence[SegmentOutcome]) -> None:
         for commit, outcome in zip(self._commits, outcomes, strict=True):
@@ -211,13 +211,16 @@ def _by_id(fence: Fence) -> int:
     return fence.segment_id
 
 
-def _changed(identity: FileIdentity, claim: ClaimedSegment) -> Problem | None:
-    """Why the file is not the one that was admitted; a file merely touched since is read once more to make sure."""
-    if identity.size != claim.size_bytes:
+def _content_at(path: bytes, location: Location, sha256: str) -> FileIdentity | Problem:
+    """The file at `path` if it holds what was admitted. One merely touched since is read once more to make sure."""
+    identity = current_identity(path)
+    if isinstance(identity, Problem):
+        return identity
+    if identity.size != location.size:
         return CHANGED
-    if identity.mtime_ns == claim.mtime_ns:
-        return None
+    if identity.mtime_ns == location.mtime_ns:
+        return identity
     digest = sha256_of(identity)
     if isinstance(digest, Problem):
         return digest
-    return None if digest == claim.sha256 else replace(CHANGED, reason="the file is no longer what it was")
+    return identity if digest == sha256 else CHANGED

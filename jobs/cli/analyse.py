@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from jobs.request import RunRequest
     from jobs.settings import Settings
 
+PATIENCE_S = 10.0
+
 Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Folders and files.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be analysed; write nothing.")]
 Profile = Annotated[bool, typer.Option("--profile", help="Say where the time went, by stage.")]
@@ -88,10 +90,8 @@ def resume(
     as_json: options.Json = False,
 ) -> None:
     """Continue a job that was interrupted or cancelled: what is done stays done."""
-    from db.store import Store
-
     settings = settings_of(database, workers, device)
-    with Store.open(settings.database_url) as store:
+    with open_store(settings) as store:
         record = store.jobs.find(job)
         _continue(settings, store, record, quiet=quiet, as_json=as_json, profile=profile)
 
@@ -106,12 +106,11 @@ def retry(
     as_json: options.Json = False,
 ) -> None:
     """Try once more what failed in a job, and only that."""
-    from db.store import Store
     from jobs.cli.output import say
     from jobs.lock import run_lock
 
     settings = settings_of(database, workers, device)
-    with Store.open(settings.database_url) as store:
+    with open_store(settings) as store:
         record = store.jobs.find(job)
         with run_lock(store.file):
             again = store.jobs.retry(record.id)
@@ -132,13 +131,19 @@ def settings_of(database: str | None, workers: int | None = None, device: str | 
     return settings
 
 
-def _analyse_new(settings: "Settings", request: "RunRequest", *, quiet: bool, as_json: bool, profile: bool) -> None:
+def open_store(settings: "Settings", *, create: bool = False) -> "Store":
+    """The database, for somebody who waits at the keyboard: a busy one is given up on after a few seconds."""
     from db.store import Store
+
+    return Store.open(settings.database_url, create=create, patience_s=PATIENCE_S)
+
+
+def _analyse_new(settings: "Settings", request: "RunRequest", *, quiet: bool, as_json: bool, profile: bool) -> None:
     from jobs.lock import run_lock
     from jobs.run import owner_name
     from jobs.submit import create_job
 
-    with Store.open(settings.database_url, create=True) as store, run_lock(store.file):
+    with open_store(settings, create=True) as store, run_lock(store.file):
         job = create_job(store, request, owner_name())
         _work(settings, store, job, request, quiet=quiet, as_json=as_json, profile=profile)
 

@@ -34,10 +34,9 @@ def upgrade(database: options.Database = None) -> None:
 def backup(target: Target, database: options.Database = None) -> None:
     """Write a whole copy of an SQLite database, also while a run works on it."""
     from db.migrate import backup as copy
-    from db.store import Store
-    from jobs.cli.analyse import settings_of
+    from jobs.cli.analyse import open_store, settings_of
     from jobs.cli.output import say
 
-    with Store.open(settings_of(database).database_url) as store:
+    with open_store(settings_of(database)) as store:
         copy(store.engine, Path(target))
     say(f"written: {target}")

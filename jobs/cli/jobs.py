@@ -1,6 +1,7 @@
 """`jobs`, `status`, `cancel`, `forget`: looking at requests, and taking them back."""
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,32 +29,33 @@ def register(app: typer.Typer) -> None:
 
 def jobs(every: All = False, database: options.Database = None, as_json: options.Json = False) -> None:
     """List the jobs of a database, newest first."""
-    from jobs.cli.output import console, say, table, write_json
+    from jobs.cli.output import console, table, write_json
     from jobs.cli.summary import short
+    from jobs.lock import is_running
+    from jobs.status import state_of
 
     with _store(database) as store:
-        records = store.jobs.list()
-        statuses = [_status(store, record) for record in (records if every else records[:LISTED])]
+        worked_on = is_running(store.file)
+        lines = store.jobs.listing(None if every else LISTED)
+    states = [state_of(line.job, line.left, line.files_failed, worked_on=worked_on) for line in lines]
     if as_json:
-        write_json([one.as_json() for one in statuses])
+        write_json([asdict(line) | {"state": state} for line, state in zip(lines, states, strict=True)])
         return
     rows = [
         (
-            short(one.job.id),
-            one.job.name,
-            one.state,
-            one.job.created_at,
-            f"{one.counts.files:,}",
-            f"{one.counts.files_failed:,}",
-            f"{one.counts.frames:,} of {one.counts.targets:,}",
-            f"{one.counts.faces:,}",
+            short(line.job.id),
+            line.job.name,
+            state,
+            line.job.created_at,
+            f"{line.files:,}",
+            f"{line.files_failed:,}",
+            f"{line.frames:,}",
+            f"{line.faces:,}",
         )
-        for one in statuses
+        for line, state in zip(lines, states, strict=True)
     ]
     columns = ("job", "name", "state", "created (UTC)", "files", "failed", "frames", "faces")
     console().print(table(columns, rows, right=("files", "failed", "frames", "faces")))
-    if len(records) > len(statuses):
-        say(f"{len(records) - len(statuses)} older jobs: moodreel jobs --all")
 
 
 def status(
@@ -88,10 +90,9 @@ def cancel(job: options.Job, database: options.Database = None) -> None:
 
 
 def _store(database: str | None) -> "Store":
-    from db.store import Store
-    from jobs.cli.analyse import settings_of
+    from jobs.cli.analyse import open_store, settings_of
 
-    return Store.open(settings_of(database).database_url)
+    return open_store(settings_of(database))
 
 
 def _status(store: "Store", record: "JobRecord") -> "JobStatus":
@@ -112,7 +113,7 @@ def _watch(store: "Store", record: "JobRecord", *, as_json: bool) -> None:
             media_s = now.counts.media_done_s - before.media_done_s
             walking = now.job.sealed_at is None
             display.show(Snapshot(now.counts, walking, done, media_s, time.monotonic() - started))
-            if now.state not in ("running", "queued", "discovering"):
+            if now.state not in ("running", "discovering"):
                 return
             time.sleep(WATCH_EVERY_S)
 

@@ -1,7 +1,131 @@
-"""stub"""
+"""`query`, `schema`, `export`: getting answers out."""
+
+import itertools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from jobs.cli import options
+
+if TYPE_CHECKING:
+    from db.query import QueryResult
+    from jobs.settings import Settings
+
+TABLE_ROWS = 1000
+"""A table on the screen holds this many rows; the other formats give all."""
+QUERY_TIMEOUT = "5m"
+
+Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads; - reads it from stdin.")]
+QueryFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format", "-f", help="table, csv, json, jsonl or parquet; else by the file's ending.", metavar="NAME"
+    ),
+]
+QueryOutput = Annotated[str | None, typer.Option("--output", "-o", help="A file instead of stdout.", metavar="FILE")]
+Param = Annotated[
+    list[str] | None,
+    typer.Option("--param", help="A value for :name in the statement. Repeatable.", metavar="NAME=VALUE"),
+]
+Timeout = Annotated[str, typer.Option("--timeout", help="Give up after this.", metavar="DURATION")]
+ExportFormat = Annotated[
+    str | None, typer.Option("--format", "-f", help="csv, parquet or jsonl; else by the file's ending.", metavar="NAME")
+]
+ExportOutput = Annotated[
+    str, typer.Option("--output", "-o", help="The file to write; - is stdout.", metavar="FILE", show_default=False)
+]
+Table = Annotated[
+    str, typer.Option("--table", help="emotions, frames, media_summary or problems, of this job.", metavar="NAME")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command()(query)
+    app.command()(schema)
+    app.command()(export)
+
+
+def query(
+    statement: Sql,
+    form: QueryFormat = None,
+    output: QueryOutput = None,
+    param: Param = None,
+    timeout: Timeout = QUERY_TIMEOUT,
+    force: Force = False,
+    database: options.Database = None,
+) -> None:
+    """Ask the database in SQL. It cannot write: `moodreel schema` shows what there is to ask."""
+    from db.query import open_query
+    from jobs.cli.analyse import settings_of
+    from jobs.export.files import write_query
+    from jobs.parsing import parse_duration, parse_parameters
+
+    settings = settings_of(database)
+    sql = sys.stdin.read() if statement == "-" else statement
+    timeout_s = float(parse_duration(timeout))
+    with open_query(query_url(settings), sql, parse_parameters(param or ()), timeout_s) as result:
+        if form == "table" and output is None:
+            show_rows(result)
+        else:
+            write_query(
+                result, "csv" if form == "table" else form, None if output is None else Path(output), force=force
+            )
+
+
+def schema(as_json: options.Json = False) -> None:
+    """Show the tables and views, what each column holds, and in which unit."""
+    from db.describe import describe
+    from jobs.cli.output import console, table, write_json
+
+    relations = describe()
+    if as_json:
+        write_json([relation.as_json() for relation in relations])
+        return
+    out = console()
+    for relation in relations:
+        out.print(f"{relation.name} ({relation.kind}): {relation.sentence}")
+        out.print(table(("column", "type", "meaning"), [(c.name, c.type, c.sentence) for c in relation.columns]))
+        out.print()
+
+
+def export(
+    job: options.Job,
+    output: ExportOutput,
+    form: ExportFormat = None,
+    table: Table = "emotions",
+    force: Force = False,
+    database: options.Database = None,
+) -> None:
+    """Write a job's results to a file: CSV, Parquet or JSON Lines, in constant memory."""
+    from jobs.cli.analyse import open_store, settings_of
+    from jobs.cli.output import say
+    from jobs.export.files import export_job
+
+    with open_store(settings_of(database)) as store:
+        path = None if output == "-" else Path(output)
+        rows = export_job(store, store.jobs.find(job), table, form, path, force=force)
+    say(f"{rows:,} rows written" + ("" if path is None else f": {path}"))
+
+
+def query_url(settings: "Settings") -> str:
+    """The database as `query` logs in to it."""
+    return settings.query_database_url or settings.database_url
+
+
+def show_rows(result: "QueryResult") -> None:
+    """A table of the first rows."""
+    from jobs.cli.output import console, say, table
+
+    rows: list[Any] = list(itertools.islice(itertools.chain.from_iterable(result), TABLE_ROWS + 1))
+    numbers = [name for at, name in enumerate(result.columns) if all(_is_number(row[at]) for row in rows)]
+    console().print(table(result.columns, rows[:TABLE_ROWS], right=numbers))
+    if len(rows) > TABLE_ROWS:
+        say(f"only the first {TABLE_ROWS:,} rows are shown; --format csv gives all")
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float)

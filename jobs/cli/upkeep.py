@@ -14,6 +14,7 @@ DEMO_QUERY = (
     "SELECT path, count(*) AS faces, round(avg(happiness), 3) AS happiness, round(avg(valence), 3) AS valence "
     "FROM emotions GROUP BY path ORDER BY path"
 )
+DEMO_TIMEOUT_S = 60.0
 EXPECTED_FAILURES = 1
 """The demo's folder holds one broken file on purpose."""
 
@@ -75,7 +76,7 @@ def demo(output: Folder = "moodreel-demo", workers: options.Workers = None) -> N
 
 
 def _analyse(settings: "Settings", media: Path) -> int:
-    from db.store import Store
+    from jobs.cli.analyse import open_store
     from jobs.cli.summary import show_summary
     from jobs.discover import Filters
     from jobs.embedded import analyse
@@ -87,9 +88,32 @@ def _analyse(settings: "Settings", media: Path) -> int:
 
     wish = Wish([str(media)], Sampling(), DetectorSpec(), ScorerSpec(), Filters(), "demo", {}, None)
     request = build_request(wish)
-    with Store.open(settings.database_url, create=True) as store, run_lock(store.file):
+    with open_store(settings, create=True) as store, run_lock(store.file):
         job = create_job(store, request, owner_name())
         with progress(quiet=False, as_json=False) as display:
             outcome = analyse(settings, store, job, request, display)
         show_summary(store, store.jobs.get(job.id), outcome, as_json=False, profile=False)
     return outcome.counts.files_failed
+
+
+def _show_query(settings: "Settings") -> None:
+    from db.query import open_query
+    from jobs.cli.output import say
+    from jobs.cli.results import query_url, show_rows
+
+    say(f'\n$ moodreel query "{DEMO_QUERY}"')
+    with open_query(query_url(settings), DEMO_QUERY, {}, DEMO_TIMEOUT_S) as result:
+        show_rows(result)
+
+
+def _export(settings: "Settings", folder: Path) -> None:
+    from jobs.cli.analyse import open_store
+    from jobs.cli.output import say
+    from jobs.export.files import export_job
+
+    say("")
+    with open_store(settings) as store:
+        job = store.jobs.find("latest")
+        for name in ("emotions.csv", "emotions.parquet"):
+            rows = export_job(store, job, "emotions", None, folder / name, force=True)
+            say(f"{rows:,} rows exported: {folder / name}")

@@ -45,10 +45,31 @@ class JsonLinesWriter:
     def write(self, rows: Batch) -> None:
         """Write some rows."""
         for row in rows:
-            values = list(row)
-            for at in self._nested:
-                values[at] = None if values[at] is None else json.loads(values[at])
-            self._stream.write(json.dumps(dict(zip(self._names, values, strict=True)), ensure_ascii=False) + "\n")
+            self._stream.write(self._object(row) + "\n")
+
+    def _object(self, row: Sequence[Any]) -> str:
+        values = list(row)
+        for at in self._nested:
+            values[at] = None if values[at] is None else json.loads(values[at])
+        return json.dumps(dict(zip(self._names, values, strict=True)), ensure_ascii=False, default=str)
+
+
+class JsonWriter(JsonLinesWriter):
+    """One JSON array of objects."""
+
+    def __init__(self, stream: IO[str], fields: Sequence[Field]) -> None:
+        super().__init__(stream, fields)
+        self._separator = "["
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stream.write("[]\n" if self._separator == "[" else "\n]\n")
+        super().__exit__(kind, error, tb)
+
+    def write(self, rows: Batch) -> None:
+        """Write some rows."""
+        for row in rows:
+            self._stream.write(f"{self._separator}\n  {self._object(row)}")
+            self._separator = ","
 
 
 def cell(value: Any) -> Any:

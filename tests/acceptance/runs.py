@@ -1,5 +1,6 @@
 """Running the real command in a process of its own, and reading what it left in the database."""
 
+import ctypes
 import json
 import os
 import signal
@@ -58,8 +59,8 @@ def moodreel(*arguments: str | Path, cwd: Path, timeout_s: float = 120, **enviro
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
-def start(*arguments: str | Path, cwd: Path, **environment: str) -> "subprocess.Popen[str]":
-    """Start a command and leave it running; the caller ends it."""
+def start(*arguments: str | Path, cwd: Path, ordinary: bool = False, **environment: str) -> "subprocess.Popen[str]":
+    """Start a command and leave it running; the caller ends it. `ordinary`: bound by file permissions, even as root."""
     return subprocess.Popen(
         command(*arguments),
         cwd=cwd,
@@ -68,7 +69,15 @@ def start(*arguments: str | Path, cwd: Path, **environment: str) -> "subprocess.
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_bound_by_permissions if ordinary and os.geteuid() == 0 else None,  # noqa: PLW1509  no threads here
     )
+
+
+def _bound_by_permissions() -> None:
+    """Give up the two capabilities that let root pass over permissions (capabilities(7), prctl(2))."""
+    drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2
+    for capability in (dac_override, dac_read_search):
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, capability)
 
 
 def children_of(pid: int) -> list[int]:

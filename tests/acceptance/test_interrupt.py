@@ -1,0 +1,122 @@
+"""Stopping a run, and what may be done beside it."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.folders import write_clip, write_photo
+from tests.acceptance.runs import children_of, moodreel, sql, start, wait_until
+
+DONE = "SELECT count(*) FROM segment WHERE state = 'done'"
+REPEATED = "SELECT count(*) FROM segment WHERE state = 'done' AND attempt > 1"
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Work for several seconds: clips looked at frame by frame, and photos."""
+    folder = tmp_path_factory.mktemp("media")
+    for number in range(8):
+        write_clip(folder / f"{number}.mp4", number, seconds=4)
+        write_photo(folder / f"{number}.jpg", number)
+    return folder
+
+
+@pytest.fixture
+def running(media: Path, tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
+    """A run in the middle of its work: something is done, something is not."""
+    process = start("run", media, "--every-frame", "--workers", "2", "--json", cwd=tmp_path)
+    try:
+        database = tmp_path / "moodreel.db"
+        wait_until(lambda: _count(database, DONE) >= 3)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _count(database: Path, statement: str) -> int:
+    import sqlite3
+
+    try:
+        ((count,),) = sql(database, statement)
+    except sqlite3.OperationalError:
+        return 0  # its tables are just being made
+    return int(count)
+
+
+def test_ctrl_c_once_finishes_what_is_running_and_resume_repeats_nothing(
+    running: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "finishing what is running" in err
+    database = tmp_path / "moodreel.db"
+    done = _count(database, DONE)
+    assert 3 <= done < 16
+    assert sql(database, "SELECT count(*) FROM segment WHERE state = 'running'") == [(0,)]
+    resumed = moodreel("resume", "latest", "--json", cwd=tmp_path)
+    assert resumed.code == 0, resumed.err
+    assert resumed.summary["segments_run"] == 16 - done
+    assert sql(database, "SELECT state, count(*) FROM segment GROUP BY 1") == [("done", 16)]
+    assert sql(database, "SELECT sum(failures), sum(expiries) FROM segment") == [(0, 0)]
+    assert out
+
+
+def test_ctrl_c_twice_stops_now_and_loses_nothing(running: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    children = children_of(running.pid)
+    running.send_signal(signal.SIGINT)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert not any(child in children_of(1) for child in children)
+    assert sql(tmp_path / "moodreel.db", "SELECT count(*) FROM segment WHERE state = 'running'") == [(0,)]
+    again = moodreel("resume", "latest", "--json", cwd=tmp_path)
+    assert again.code == 0, again.err
+    assert sql(tmp_path / "moodreel.db", "SELECT count(*) FROM frames") == [(8 * 100 + 8,)]
+
+
+def test_a_second_run_on_the_same_database_is_refused_with_a_hint(
+    running: "subprocess.Popen[str]", media: Path, tmp_path: Path
+) -> None:
+    second = moodreel("run", media, cwd=tmp_path)
+    assert second.code == 3
+    assert "another moodreel is working" in second.err
+    assert "hint:" in second.err
+
+
+def test_status_query_and_export_are_safe_beside_a_run(running: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    for arguments in (
+        ("status", "latest", "--json"),
+        ("jobs",),
+        ("query", "SELECT count(*) FROM emotions", "--format", "csv"),
+        ("export", "latest", "--output", "out.csv"),
+        ("db", "backup", "copy.db"),
+    ):
+        beside = moodreel(*arguments, cwd=tmp_path)
+        assert beside.code == 0, beside.err
+    running.communicate(timeout=120)
+    assert running.returncode == 0
+    assert sql(tmp_path / "copy.db", "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_job_cancelled_from_beside_stops_within_seconds_and_resumes(
+    running: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    assert moodreel("cancel", "latest", cwd=tmp_path).code == 0
+    running.communicate(timeout=15)
+    assert running.returncode == 130
+    status = moodreel("status", "latest", "--json", cwd=tmp_path)
+    assert status.summary["state"] == "cancelled"
+    assert moodreel("resume", "latest", "--quiet", cwd=tmp_path).code == 0
+    assert sql(tmp_path / "moodreel.db", "SELECT state, count(*) FROM segment GROUP BY 1") == [("done", 16)]
+
+
+def test_termination_stops_at_once_and_is_resumable(running: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    running.terminate()
+    running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert moodreel("resume", "latest", "--quiet", cwd=tmp_path).code == 0
