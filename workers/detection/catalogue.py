@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.analysis import DetectorSpec
 from workers.errors import ModelError
-from workers.models.catalogue import card_of
+from workers.models.catalogue import card_of, refuse_other_weights
 
 if TYPE_CHECKING:
     from workers.detection.base import FaceDetector
@@ -25,6 +25,7 @@ def resolve(spec: DetectorSpec) -> DetectorSpec:
 
 def open_detector(spec: DetectorSpec, device: str = "auto") -> "FaceDetector":
     """Load a detector. Raises ModelError when its weights are missing, damaged, or not those of the spec."""
-    module, _, name = DETECTORS[resolve(spec).name].partition(":")
+    refuse_other_weights(spec.name, spec.model_sha256, resolve(spec).model_sha256)
+    module, _, name = DETECTORS[spec.name].partition(":")
     detector: FaceDetector = getattr(import_module(module), name)(spec, device)
     return detector

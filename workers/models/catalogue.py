@@ -141,6 +141,17 @@ def read_verified(card: ModelCard, path: Path) -> bytes:
     return data
 
 
+def refuse_other_weights(name: str, asked: str, have: str) -> None:
+    """Raise ModelError when an analysis asks for other weights of `name` than this program has (empty: any)."""
+    if asked and asked != have:
+        raise ModelError(
+            "model.other",
+            f"it was submitted for {name} {asked[:12]}; this program has {have[:12] or 'none'}",
+            "submit the files again, or run it with the version of moodreel that submitted it",
+            permanent=False,
+        )
+
+
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal. Raises OSError."""
     with path.open("rb") as stream:

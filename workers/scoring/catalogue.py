@@ -1,13 +1,18 @@
-"""The emotion scorers by name. Importing this loads none of them; third parties add theirs by an entry point."""
+"""The emotion scorers by name. Importing this loads none of them; third parties add theirs by an entry point.
 
+An entry point of the group `moodreel.scorers` names a class as in `workers.scoring.base`, made with
+`(spec: ScorerSpec, device: str)`; tests/contract/test_scorers.py says what it must keep to.
+"""
+
+import hashlib
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from workers.analysis import ScorerSpec
 from workers.errors import ModelError
-from workers.models.catalogue import card_of
+from workers.models.catalogue import card_of, refuse_other_weights
 
 if TYPE_CHECKING:
     from workers.scoring.base import EmotionScorer
@@ -24,6 +29,8 @@ class ScorerCard:
     target: str
     model: str | None = None
     """The model it needs, by its name in `workers.models.catalogue`."""
+    package: str = ""
+    """Distribution and version of a scorer of others: another version may give other numbers."""
 
 
 _OWN = (
@@ -42,21 +49,44 @@ def scorers() -> dict[str, ScorerCard]:
     """Every scorer by name, ours first; an entry point cannot take the name of one of ours."""
     found = {card.name: card for card in _OWN}
     for point in entry_points(group=ENTRY_POINTS):
-        found.setdefault(point.name, ScorerCard(point.name, f"by {point.dist and point.dist.name}", point.value))
+        found.setdefault(point.name, _card_of_others(point))
     return found
 
 
 def resolve(spec: ScorerSpec) -> ScorerSpec:
-    """The spec with the hash of the model it will use. Raises ModelError for a name we do not know."""
-    card = _card(spec.name)
-    return spec if card.model is None else replace(spec, model_sha256=card_of(card.model).sha256)
+    """The spec with the hash of what will score: of the model's file, or of a package's name and version.
+
+    Raises ModelError for a name we do not know.
+    """
+    return replace(spec, model_sha256=_digest(_card(spec.name)))
 
 
 def open_scorer(spec: ScorerSpec, device: str = "auto") -> "EmotionScorer":
-    """Load a scorer. Raises ModelError when its model is missing or damaged."""
-    module, _, name = _card(spec.name).target.partition(":")
-    scorer: EmotionScorer = getattr(import_module(module), name)(spec, device)
+    """Load a scorer. Raises ModelError when it, or its model, is missing, damaged, or not the one of the spec."""
+    card = _card(spec.name)
+    refuse_other_weights(spec.name, spec.model_sha256, _digest(card))
+    module, _, name = card.target.partition(":")
+    try:
+        made = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ModelError(
+            "scorer.broken",
+            f"scorer {card.name} ({card.package or 'ours'}) cannot be loaded: {error}",
+            "reinstall or update the package that it comes with",
+        ) from error
+    scorer: EmotionScorer = made(spec, device)
     return scorer
+
+
+def _card_of_others(point: EntryPoint) -> ScorerCard:
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
+    return ScorerCard(point.name, f"from {package}", point.value, package=package)
+
+
+def _digest(card: ScorerCard) -> str:
+    if card.model is not None:
+        return card_of(card.model).sha256
+    return hashlib.sha256(f"{card.package} {card.target}".encode()).hexdigest() if card.package else ""
 
 
 def _card(name: str) -> ScorerCard:

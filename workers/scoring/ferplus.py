@@ -16,12 +16,12 @@ BATCH = 64
 
 
 class FerPlus:
-    """A FER+ model in batches."""
+    """A FER+ model in batches of up to `batch` faces. `model` stands in for the catalogue's file of that name."""
 
-    def __init__(self, spec: ScorerSpec, device: str = "auto", batch: int = BATCH) -> None:
+    def __init__(self, spec: ScorerSpec, device: str = "auto", batch: int = BATCH, model: bytes | None = None) -> None:
         self._batch = batch
         self._name = spec.name
-        self._session = OrtSession(load_verified(spec.name), spec.name, device)
+        self._session = OrtSession(load_verified(spec.name) if model is None else model, spec.name, device)
 
     def __enter__(self) -> Self:
         return self
@@ -49,8 +49,8 @@ class FerPlus:
 class FerPlusZoo(FerPlus):
     """The ONNX Model Zoo's graph, which is fixed to one face a run."""
 
-    def __init__(self, spec: ScorerSpec, device: str = "auto") -> None:
-        super().__init__(spec, device, batch=1)
+    def __init__(self, spec: ScorerSpec, device: str = "auto", model: bytes | None = None) -> None:
+        super().__init__(spec, device, batch=1, model=model)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -30,7 +30,10 @@ class OrtSession:
             self._session = onnxruntime.InferenceSession(model, _options(), providers=_providers(name, device))
         self.inputs = tuple(put.name for put in self._session.get_inputs())
         self.outputs = tuple(put.name for put in self._session.get_outputs())
-        log.debug("action=model-loaded", model=name, provider=self._session.get_providers()[0])
+        provider = self._session.get_providers()[0]
+        if device == "cuda" and provider not in _PROVIDERS["cuda"]:
+            raise _no_device(name, device, f"its libraries do not load, and {provider} took its place")
+        log.debug("action=model-loaded", model=name, provider=provider)
 
     def __enter__(self) -> Self:
         return self
@@ -61,21 +64,25 @@ def _options() -> Any:
 
 def _providers(name: str, device: str) -> list[str]:
     available = onnxruntime.get_available_providers()
-    chosen = [provider for provider in _PROVIDERS[device] if provider in available]
+    chosen = [provider for provider in _PROVIDERS.get(device, ()) if provider in available]
     if not chosen:
-        raise ModelError(
-            "model.device",
-            f"{name} cannot run on {device!r}: this ONNX Runtime offers {', '.join(available)}",
-            "use --device cpu, or install onnxruntime-gpu",
-        )
+        raise _no_device(name, device, f"this ONNX Runtime offers {', '.join(available)}")
     return chosen
+
+
+def _no_device(name: str, device: str, why: str) -> ModelError:
+    return ModelError(
+        "model.device",
+        f"{name} cannot run on {device!r}: {why}",
+        "use --device cpu, or install onnxruntime-gpu and what it needs",
+    )
 
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
     try:
         yield
-    except MemoryError:
+    except (MemoryError, ModelError):
         raise
     except Exception as error:
         # ONNX Runtime has no public base class for its exceptions; nothing else happens in the body.
