@@ -54,7 +54,7 @@ golden: $(READY)
 	$(BIN)/python -m tests.golden.regenerate
 
 docs: $(READY)
-	$(BIN)/python -m docs.generate
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) build dist moodreel-demo bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

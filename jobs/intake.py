@@ -77,6 +77,11 @@ class Intake:
         return self._walk is not None
 
     @property
+    def eager(self) -> bool:
+        """Whether `advance` has more to do at once: files to walk, and room for what they hold."""
+        return self.walking and len(self._to_probe) < WALK_AHEAD
+
+    @property
     def finished(self) -> bool:
         """Every file was admitted, refused or passed over."""
         return not (self.walking or self._to_probe or self._probing or self._hashing or self._ready)

@@ -162,7 +162,8 @@ class Runner:
             if self._intake is not None:
                 self._intake.advance()
             self._feed()
-        for event in self._supervisor.events(WAIT_S):
+        eager = not stopping and self._intake is not None and self._intake.eager
+        for event in self._supervisor.events(0.0 if eager else WAIT_S):
             self._hear(event)
         self._desk.turn()
         self._housekeeping()

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("moodreel", derandomize=True, deadline=None)
+settings.load_profile("moodreel")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

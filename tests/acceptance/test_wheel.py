@@ -1,0 +1,56 @@
+"""What users install: a wheel in an empty environment, started beside folders that bear our names."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("moodreel-*.whl")
+    return built
+
+
+def test_the_wheel_carries_models_migrations_views_and_licences(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for wanted in (
+        "workers/models/ferplus.onnx",
+        "workers/models/ferplus.md",
+        "db/migrations/env.py",
+        "db/migrations/versions/0001_first.py",
+        "db/views.sql",
+        "jobs/demo/portrait.jpg",
+        "jobs/py.typed",
+    ):
+        assert wanted in names
+    assert any(name.endswith("licenses/NOTICE") for name in names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"jobs", "workers", "db"}
+
+
+def test_the_demo_runs_from_the_wheel_in_an_empty_environment_beside_names_like_ours(
+    wheel: Path, tmp_path: Path
+) -> None:
+    environment, here = tmp_path / "environment", tmp_path / "here"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    install = [str(environment / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    for trap in ("db.py", "jobs/__init__.py", "workers/__init__.py", "workers/child.py"):
+        (here / trap).parent.mkdir(parents=True, exist_ok=True)
+        (here / trap).write_text("raise SystemExit('a file of the folder was imported')\n")
+    ended = subprocess.run(
+        [str(environment / "bin/moodreel"), "demo"], cwd=here, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "constant-rate.mp4" in ended.stdout
+    assert (here / "moodreel-demo" / "emotions.parquet").exists()
+    assert "media.missing_moov" in ended.stdout

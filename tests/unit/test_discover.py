@@ -1,0 +1,78 @@
+"""The walk: every file once, in an order that never changes."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from jobs.discover import Discovery, Filters, Found, Passed, Refused, discover, show
+
+
+def walked(*paths: Path, filters: Filters | None = None) -> list[Discovery]:
+    return list(discover([os.fsencode(path) for path in paths], filters or Filters()))
+
+
+def names(found: list[Discovery]) -> list[bytes]:
+    return [one.relative for one in found if isinstance(one, Found)]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("b.mp4", "a/z.jpg", "a/y.jpg", "A.png", ".hidden.jpg", ".git/x.jpg", "ü.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+def test_files_come_depth_first_in_byte_order_without_hidden_ones(tree: Path) -> None:
+    assert names(walked(tree)) == [b"A.png", b"a/y.jpg", b"a/z.jpg", b"b.mp4", "ü.jpg".encode()]
+
+
+def test_a_file_that_is_named_and_lies_in_a_named_folder_comes_once(tree: Path) -> None:
+    assert len(walked(tree, tree / "a", tree / "b.mp4", tree / "a" / "y.jpg")) == 5
+    assert len(walked(tree / "a" / "y.jpg", tree)) == 5
+
+
+def test_a_hidden_file_that_is_named_is_taken(tree: Path) -> None:
+    assert names(walked(tree / ".hidden.jpg")) == [b".hidden.jpg"]
+
+
+def test_globs_without_a_slash_hold_for_names_with_one_for_paths(tree: Path) -> None:
+    assert names(walked(tree, filters=Filters(include=("*.jpg",)))) == [b"a/y.jpg", b"a/z.jpg", "ü.jpg".encode()]
+    assert names(walked(tree, filters=Filters(exclude=("a/*",)))) == [b"A.png", b"b.mp4", "ü.jpg".encode()]
+    assert names(walked(tree, filters=Filters(("*.jpg",), ("z*",)))) == [b"a/y.jpg", "ü.jpg".encode()]
+
+
+def test_links_that_loop_end_and_links_that_lead_nowhere_are_said(tree: Path) -> None:
+    (tree / "a" / "again").symlink_to(tree)
+    (tree / "a" / "gone.jpg").symlink_to(tree / "nowhere")
+    (tree / "self.jpg").symlink_to(tree / "self.jpg")
+    found = walked(tree)
+    assert len(names(found)) == 5
+    refused = {one.relative: one.problem.code for one in found if isinstance(one, Refused)}
+    assert refused == {b"a/gone.jpg": "path.not_found", b"self.jpg": "path.link_loop"}
+
+
+def test_what_is_no_regular_file_is_passed_over_and_never_opened(tree: Path) -> None:
+    os.mkfifo(tree / "pipe.mp4")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tree / "socket.mp4"))
+        found = walked(tree)
+    assert sum(isinstance(one, Passed) for one in found) == 2
+
+
+def test_names_that_are_not_text_are_walked_and_shown_escaped(tmp_path: Path) -> None:
+    name = b"caf\xe9.jpg"
+    descriptor = os.open(os.path.join(os.fsencode(tmp_path), name), os.O_CREAT | os.O_WRONLY)  # noqa: PTH118
+    os.close(descriptor)
+    assert names(walked(tmp_path)) == [name]
+    assert show(name) == "caf\\xe9.jpg"
+
+
+def test_a_path_that_does_not_exist_is_refused_and_the_next_is_walked(tree: Path) -> None:
+    first, *rest = walked(tree / "nowhere", tree / "a")
+    assert isinstance(first, Refused)
+    assert first.problem.code == "path.not_found"
+    assert names(rest) == [b"y.jpg", b"z.jpg"]

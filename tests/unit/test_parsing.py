@@ -1,0 +1,97 @@
+"""What people type: durations, rates, sampling, tags."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.errors import UsageError
+from jobs.parsing import parse_duration, parse_fps, parse_interval, parse_sampling, parse_tags
+from workers.analysis import Sampling, SamplingMode
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1s", Fraction(1)),
+        ("500ms", Fraction(1, 2)),
+        ("0.2", Fraction(1, 5)),
+        (".5", Fraction(1, 2)),
+        ("1/30", Fraction(1, 30)),
+        ("2m", Fraction(120)),
+        ("2min", Fraction(120)),
+        ("1h30m", Fraction(5400)),
+        ("1h 30m", None),
+        ("1:02:03.5", Fraction(7447, 2)),
+        ("02:03", Fraction(123)),
+        (" 3S ", Fraction(3)),
+    ],
+)
+def test_a_duration_is_read_exactly(text: str, seconds: Fraction | None) -> None:
+    if seconds is None:
+        with pytest.raises(UsageError):
+            parse_duration(text)
+    else:
+        assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "1x", "-1s", "1s2", "1/0", "one", "1..2", "\u0661s", "nan", "inf", "1e3"])
+def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_duration(text)
+    assert "1s" in refused.value.hint
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_duration_or_a_usage_error(text: str) -> None:
+    try:
+        assert parse_duration(text) >= 0
+    except UsageError as refused:
+        assert refused.hint
+
+
+@given(st.fractions(min_value=0, max_value=10**6, max_denominator=10**4))
+def test_an_exact_fraction_survives(seconds: Fraction) -> None:
+    assert parse_duration(f"{seconds.numerator}/{seconds.denominator}s") == seconds
+
+
+def test_a_frame_rate_becomes_the_interval_between_frames() -> None:
+    assert parse_fps("30000/1001") == Fraction(1001, 30000)
+    assert parse_fps("2.5") == Fraction(2, 5)
+
+
+@pytest.mark.parametrize("parse", [parse_interval, parse_fps])
+def test_zero_would_sample_nothing_and_is_refused(parse: object) -> None:
+    assert callable(parse)
+    with pytest.raises(UsageError) as refused:
+        parse("0")
+    assert "--every-frame" in refused.value.hint
+
+
+def test_sampling_follows_the_option_given() -> None:
+    assert parse_sampling(None, None, False, False, None, None) == Sampling()
+    assert parse_sampling("2s", None, False, False, "1s", "1m").end_s == 60
+    assert parse_sampling(None, "5", False, False, None, None).interval_s == Fraction(1, 5)
+    assert parse_sampling(None, None, True, False, None, None).mode is SamplingMode.EVERY_FRAME
+    assert parse_sampling(None, None, False, True, None, None).mode is SamplingMode.KEYFRAMES
+
+
+def test_two_ways_of_sampling_contradict_each_other() -> None:
+    with pytest.raises(UsageError, match="--every and --fps"):
+        parse_sampling("1s", "5", False, False, None, None)
+
+
+def test_an_end_before_the_start_is_refused() -> None:
+    with pytest.raises(UsageError, match="--end"):
+        parse_sampling(None, None, False, False, "10s", "10s")
+
+
+def test_tags_split_at_the_first_equals_sign() -> None:
+    assert parse_tags(["a=b=c", " key = value "]) == {"a": "b=c", "key": "value"}
+
+
+@pytest.mark.parametrize("pairs", [["novalue"], ["=x"], ["a=1", "a=2"]])
+def test_a_tag_without_a_key_or_given_twice_is_refused(pairs: list[str]) -> None:
+    with pytest.raises(UsageError):
+        parse_tags(pairs)
