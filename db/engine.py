@@ -129,6 +129,18 @@ def translated() -> Iterator[None]:
         raise _meaning(error) from error
 
 
+@contextmanager
+def translated_driver(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn exceptions of these kinds, raised by a driver that SQLAlchemy does not wrap, into ours; lost connections."""
+    try:
+        yield
+    except kinds as error:
+        meaning = _meaning(error)
+        if not isinstance(meaning, DatabaseUnavailable):
+            raise
+        raise meaning from error
+
+
 def _meaning(error: BaseException) -> StoreError | BaseException:
     if isinstance(error, sqlite3.Error):
         return _sqlite_meaning(error)

@@ -282,7 +282,7 @@ face = Table(
     Column("appearance", LargeBinary),
     sa.ForeignKeyConstraint(["media_analysis_id", "pts"], ["frame.media_analysis_id", "frame.pts"], ondelete="CASCADE"),
     sqlite_with_rowid=False,
-    comment="One face in one frame, numbered from left to right. It repeats the time of its frame: readers need no join.",
+    comment="One face in one frame, numbered from left to right; it repeats the time of its frame.",
 )
 
 paid_score = Table(

@@ -371,7 +371,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("media_analysis_id", "pts", "face", name=op.f("pk_face")),
-        comment="One face in one frame, numbered from left to right. It repeats the time of its frame: readers need no join.",
+        comment="One face in one frame, numbered from left to right; it repeats the time of its frame.",
         sqlite_with_rowid=False,
     )
 
