@@ -125,6 +125,26 @@ def remux(source: Path, target: Path, shift_ticks: int = 0, options: dict[str, s
     return target
 
 
+def sound(path: Path) -> Path:
+    """A file that holds nothing but a moment of silence."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=48_000)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = "mono"
+        for number in range(10):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.rate, frame.pts = 48_000, number * 1024
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def written(path: Path, content: bytes) -> Path:
+    """A file with this content."""
+    path.write_bytes(content)
+    return path
+
+
 def decode_fully(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
     """The oracle: every frame that a plain decode of the whole file gives, with its PTS."""
     with av.open(str(path)) as container:

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from db.states import FrameStatus
 from tests.clips import X265_QUIET, Clip, decode_fully, make, number_of, remux
-from tests.support.video import on_screen, read, same
+from tests.support.video import EVERY, on_screen, read, same
 from workers.analysis import Sampling, SamplingMode
 from workers.sampling import CutLimits
 
 Frames = list[tuple[int, NDArray[np.uint8]]]
-EVERY = Sampling(SamplingMode.EVERY_FRAME)
 
 PAIRS = [
     ("libx264", "mp4 mov mkv avi ts"),

@@ -6,11 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from db.records import MediaFacts, SegmentSpec
 from tests.clips import identity
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, SamplingMode, ScorerSpec
+from workers.errors import MediaError
 from workers.messages import ProbeResult, ProbeWork, SegmentWork
 from workers.sampling import CutLimits, cut_segments
 from workers.video.container import open_video
@@ -18,6 +20,8 @@ from workers.video.index import Clock, index_packets
 from workers.video.picture import Picture
 from workers.video.probe import probe, sniff_file
 from workers.video.source import open_source
+
+EVERY = Sampling(SamplingMode.EVERY_FRAME)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,16 @@ def read(path: Path, sampling: Sampling, limits: CutLimits | None = None) -> Rea
             pictures += source
             fallbacks += source.fallbacks
     return Reading(result.facts, segments, sorted(pictures, key=lambda picture: picture.pts), fallbacks)
+
+
+def code_of(path: Path) -> str:
+    """The code of the error that reading the file raises; every error has a reason and a hint."""
+    with pytest.raises(MediaError) as caught:
+        read(path, EVERY)
+    problem = caught.value.problem
+    assert problem.reason
+    assert problem.hint
+    return problem.code
 
 
 def on_screen(stamps: Iterable[int], facts: MediaFacts, sampling: Sampling) -> list[int]:

@@ -98,6 +98,8 @@ class Video:
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError) as error:
             self.stopped_by = f"reading stops with {error.strerror or error}"
+        except IndexError:
+            return  # PyAV stumbles over streams that appeared on the way (MPEG-TS), once every packet is read
 
 
 @contextmanager

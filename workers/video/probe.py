@@ -18,7 +18,16 @@ from workers.video.identity import holds_still
 from workers.video.index import Clock, PacketIndex, index_packets
 from workers.video.orientation import display_size, orientation_of
 from workers.video.photo import probe_photo
-from workers.video.problems import empty, missing_moov, no_frames, truncated, unreadable, unsupported_container
+from workers.video.problems import (
+    MAX_VIDEO_PIXELS,
+    empty,
+    missing_moov,
+    no_frames,
+    too_large,
+    truncated,
+    unreadable,
+    unsupported_container,
+)
 from workers.video.sniff import HEAD_BYTES, Format, sniff
 
 FIRST_FRAME_WITHIN = 1000
@@ -117,6 +126,8 @@ def _facts(
     duration = Fraction(end_pts - first_pts) * video.time_base
     orientation = orientation_of(first)
     width, height = display_size(first.width, first.height, video.aspect, orientation)
+    if width * height > MAX_VIDEO_PIXELS:  # a hostile pixel aspect
+        raise too_large(width, height, MAX_VIDEO_PIXELS)
     return MediaFacts(
         kind="video",
         container=form.name,
