@@ -11,10 +11,11 @@ from db.overview import Overview
 from db.records import JobCounts, JobRecord
 from db.states import JobState
 from db.store import Store
+from jobs.control import Controls, RunOutcome, Stop
 from jobs.intake import Intake
 from jobs.progress import Progress
 from jobs.request import RunRequest
-from jobs.run import Controls, Runner, RunOutcome, Stop, owner_name
+from jobs.run import Runner, owner_name
 from jobs.settings import Settings
 from jobs.submit import create_job
 from workers.supervisor import Supervisor

@@ -9,16 +9,16 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import structlog
 
 from db.records import ClaimedSegment, JobCounts, JobRecord, Problem
 from db.store import Store
+from jobs.control import Controls, Ending, RunOutcome
 from jobs.errors import JobError
 from jobs.intake import Intake
-from jobs.progress import Progress, Snapshot
-from workers.desk import Assignment, Desk, DeskCounts
+from jobs.progress import Snapshot
+from workers.desk import Assignment, Desk
 from workers.events import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
 from workers.messages import ProbeBatch, ProbeResult, SegmentResult
 from workers.supervisor import Supervisor
@@ -37,49 +37,6 @@ COUNT_SHARE = 50
 
 class ChildrenCannotStart(JobError):
     """No child can be started, so nothing can be analysed."""
-
-
-class Stop:
-    """How urgently somebody wants the run to end: raised by signals, read by the loop."""
-
-    def __init__(self) -> None:
-        self.level = 0
-
-    def ask(self) -> None:
-        """Once: finish what is running. Twice: stop now."""
-        self.level += 1
-
-    def now(self) -> None:
-        """Stop now."""
-        self.level = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Controls:
-    """How a run shows itself and is stopped."""
-
-    progress: Progress
-    stop: Stop
-    analyse: bool = True
-    """False: walk and probe only."""
-
-
-class Ending(StrEnum):
-    """How a run ended."""
-
-    FINISHED = "finished"
-    INTERRUPTED = "interrupted"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """What one run did. `counts` are of the whole job, `desk` of this run alone."""
-
-    ending: Ending
-    counts: JobCounts
-    desk: DeskCounts
-    elapsed_s: float
 
 
 @dataclass(slots=True)
@@ -226,7 +183,8 @@ class Runner:
     def _ended(self, task: Task, untouched: tuple[int, ...]) -> None:
         match self._work.pop(task.id):
             case Assignment(_, claims):
-                self._desk.untouched([claims[index] for index in untouched])
+                left = [claims[index] for index in untouched]
+                (self._desk.untouched if self._stopping else self._desk.keep)(left)
             case ProbeBatch(items) if self._intake is not None:
                 for index in reversed(untouched):
                     self._intake.probe_untouched(items[index])

@@ -1,4 +1,4 @@
-"""What every test shares: the real clips where they lie beside the checkout, and the rule that no ERROR may be logged."""
+"""What every test shares: the real clips where they lie beside the checkout; no ERROR may be logged."""
 
 import logging
 from collections.abc import Iterator

@@ -122,8 +122,12 @@ class Desk:
         self._stamp()
         self._failures.append(SegmentFailure(claim.fence, problem))
 
+    def keep(self, claims: Sequence[ClaimedSegment]) -> None:
+        """Segments that were not reached because their batch's child died: each is handed out again, alone."""
+        self._singles.extend(claims)
+
     def untouched(self, claims: Sequence[ClaimedSegment]) -> None:
-        """Segments that were never tried: nothing is counted against them."""
+        """Segments that were never tried go back: nothing is counted against them."""
         if claims:
             self._stamp()
             self._returned.extend(claim.fence for claim in claims)

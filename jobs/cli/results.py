@@ -37,7 +37,12 @@ ExportOutput = Annotated[
     str, typer.Option("--output", "-o", help="The file to write; - is stdout.", metavar="FILE", show_default=False)
 ]
 Table = Annotated[
-    str, typer.Option("--table", help="emotions, frames, media_summary or problems, of this job.", metavar="NAME")
+    str,
+    typer.Option(
+        "--table",
+        help="emotions, faces (with landmarks), frames, media_summary or problems, of this job.",
+        metavar="NAME",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
@@ -68,12 +73,10 @@ def query(
     sql = sys.stdin.read() if statement == "-" else statement
     timeout_s = float(parse_duration(timeout))
     with open_query(query_url(settings), sql, parse_parameters(param or ()), timeout_s) as result:
-        if form == "table" and output is None:
+        if output is None and form in (None, "table"):
             show_rows(result)
         else:
-            write_query(
-                result, "csv" if form == "table" else form, None if output is None else Path(output), force=force
-            )
+            write_query(result, form, None if output is None else Path(output), force=force)
 
 
 def schema(as_json: options.Json = False) -> None:

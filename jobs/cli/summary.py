@@ -1,5 +1,6 @@
 """What a run leaves on the screen: totals, a line a file, what failed and why, and what to type next."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -8,14 +9,16 @@ from db.overview import FileLine, Overview, ProblemLine
 from db.records import JobRecord
 from db.store import Store
 from jobs.cli.output import console, printable, table, write_json
+from jobs.control import Ending, RunOutcome
 from jobs.embedded import Preview
 from jobs.errors import ExitCode
+from jobs.knobs import KNOBS
 from jobs.progress import duration
-from jobs.run import Ending, RunOutcome
 
 FILES_SHOWN = 20
 PROBLEMS_SHOWN = 10
 SHORT_ID = 8
+DEFAULT_FILE = KNOBS["database_url"].default.removeprefix("sqlite:///")
 
 
 def exit_code(outcome: RunOutcome) -> ExitCode:
@@ -42,8 +45,9 @@ def show_summary(store: Store, job: JobRecord, outcome: RunOutcome, *, as_json: 
     if files:
         out.print(table(_FILE_COLUMNS, map(_file_cells, files[:FILES_SHOWN]), right=_NUMBERS))
         out.print()
-    _more(out, len(files) > FILES_SHOWN, "SELECT * FROM media_summary")
+    _more(out, len(files) > FILES_SHOWN, store, "SELECT * FROM media_summary")
     show_problems(out, problems)
+    _more(out, len(problems) > PROBLEMS_SHOWN, store, "SELECT * FROM problems")
     for line in _totals(job, outcome):
         out.print(line)
     if profile:
@@ -75,13 +79,19 @@ def show_problems(out: Any, problems: list[ProblemLine]) -> None:
         out.print(f"  hint: {printable(line.problem.hint)}")
     if problems:
         out.print()
-    _more(out, len(problems) > PROBLEMS_SHOWN, "SELECT * FROM problems")
 
 
-def _more(out: Any, more: bool, sql: str) -> None:
+def _more(out: Any, more: bool, store: Store, sql: str) -> None:
     if more:
-        out.print(f'there are more: moodreel query "{sql}"')
+        out.print(f'there are more: moodreel query "{sql}"{_database_option(store)}')
         out.print()
+
+
+def _database_option(store: Store) -> str:
+    """What must be added to a command so that it means this database."""
+    if store.file is None or str(store.file) == DEFAULT_FILE:
+        return ""
+    return f" --database {shlex.quote(printable(store.file))}"
 
 
 def _totals(job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
@@ -125,13 +135,15 @@ def _profile(outcome: RunOutcome) -> Any:
 
 
 def _next(store: Store, job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
+    option = _database_option(store)
     yield f"database: {printable(store.file or 'PostgreSQL')}"
     if outcome.ending is not Ending.FINISHED:
-        yield f"continue: moodreel resume {short(job.id)}"
+        yield f"continue: moodreel resume {short(job.id)}{option}"
     elif outcome.counts.files_failed:
-        yield f'what failed: moodreel query "SELECT * FROM problems"; once mended: moodreel retry {short(job.id)}'
+        yield f'what failed: moodreel query "SELECT * FROM problems"{option}'
+        yield f"once mended: moodreel retry {short(job.id)}{option}"
     if outcome.counts.faces:
-        yield 'ask it: moodreel query "SELECT dominant, count(*) FROM emotions GROUP BY 1"'
+        yield f'ask it: moodreel query "SELECT dominant, count(*) FROM emotions GROUP BY 1"{option}'
 
 
 def _as_json(store: Store, job: JobRecord, outcome: RunOutcome) -> dict[str, Any]:

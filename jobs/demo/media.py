@@ -31,7 +31,7 @@ def make_media(folder: Path) -> list[Path]:
         "two-people.png": lambda path: _write_photo(path, np.hstack([portrait, portrait[:, ::-1]])),
         "constant-rate.mp4": lambda path: _write_clip(path, _wander(portrait), _even()),
         "variable-rate.mkv": lambda path: _write_clip(path, _wander(portrait), _uneven()),
-        "rotated.mp4": lambda path: _write_clip(path, map(_on_its_side, _wander(portrait)), _even(), rotation=90),
+        "rotated.mp4": lambda path: _write_clip(path, map(_on_its_side, _wander(portrait)), _even(), turn=-90),
         "no-face.mp4": lambda path: _write_clip(path, _waves(), _even()),
         "broken.mp4": lambda path: _write_broken(path, portrait),
     }
@@ -101,17 +101,18 @@ def _uneven() -> Iterator[int]:
             time_ms += step
 
 
-def _write_clip(path: Path, pictures: Iterator[Picture], times_ms: Iterator[int], rotation: int = 0) -> None:
+def _write_clip(path: Path, pictures: Iterator[Picture], times_ms: Iterator[int], turn: int = 0) -> None:
+    """Write a clip; players are told to turn it by `turn` degrees counter-clockwise."""
     with av.open(str(path), "w", format={".mkv": "matroska"}.get(path.suffix, "mp4")) as output:
         stream = output.add_stream("libx264", rate=FPS)
         assert isinstance(stream, av.VideoStream)  # noqa: S101  narrows the type
-        stream.width, stream.height = SIZE[::-1] if rotation else SIZE
+        stream.width, stream.height = SIZE[::-1] if turn else SIZE
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.gop_size = 2 * FPS
         stream.codec_context.options = {"preset": "veryfast", "crf": "23"}
-        if rotation:
-            stream.set_display_rotation(rotation)
+        if turn:
+            stream.set_display_rotation(turn)
         for picture, time_ms in zip(pictures, times_ms, strict=False):
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = time_ms, Fraction(1, 1000)

@@ -1,0 +1,51 @@
+"""How a run is steered, and how it ended: values that pass between the loop and whoever started it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from db.records import JobCounts
+from jobs.progress import Progress
+from workers.desk import DeskCounts
+
+
+class Stop:
+    """How urgently somebody wants the run to end: raised by signals, read by the loop."""
+
+    def __init__(self) -> None:
+        self.level = 0
+
+    def ask(self) -> None:
+        """Once: finish what is running. Twice: stop now."""
+        self.level += 1
+
+    def now(self) -> None:
+        """Stop now."""
+        self.level = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """How a run shows itself and is stopped."""
+
+    progress: Progress
+    stop: Stop
+    analyse: bool = True
+    """False: walk and probe only."""
+
+
+class Ending(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What one run did. `counts` are of the whole job, `desk` of this run alone."""
+
+    ending: Ending
+    counts: JobCounts
+    desk: DeskCounts
+    elapsed_s: float
