@@ -101,7 +101,7 @@ def _show_query(settings: "Settings") -> None:
     from jobs.cli.output import say
     from jobs.cli.results import query_url, show_rows
 
-    say(f'\n$ moodreel query "{DEMO_QUERY}"')
+    say(f'\n$ moodreel query "{DEMO_QUERY}" --database {settings.database_url.removeprefix("sqlite:///")}')
     with open_query(query_url(settings), DEMO_QUERY, {}, DEMO_TIMEOUT_S) as result:
         show_rows(result)
 
