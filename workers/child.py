@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from workers.channel import Channel, ChannelClosed
 from workers.explain import problem_of
-from workers.limits import ChildLimits, apply_to_this_process
+from workers.limits import PULSE_EVERY_S, ChildLimits, apply_to_this_process
 from workers.messages import (
     AnalyseBatch,
     Analysed,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from workers.toolbox import Toolbox
 
 PROGRESS_EVERY_FRAMES = 8
-PULSE_EVERY_S = 1.0
 
 Send = Callable[[Reply], None]
 
@@ -160,7 +159,7 @@ def _die_with_parent(lifeline: int) -> None:
 
 
 def _show_pulse(pulse: int) -> None:
-    """Write a byte a second while the interpreter runs: a call into C that does not return stops it.
+    """Write a byte twice a second while the interpreter runs: a call into C that does not return stops it.
 
     A signal's Python handler runs between two instructions of the main thread, so the beat proves just that.
     """

@@ -14,6 +14,9 @@ TARGET_S = 1.0
 """Detection and scoring of one sampled frame, with the same margin."""
 PICTURE_S_PER_MEGAPIXEL = 1.0
 """One whole picture in one call: AVIF and PNG photos on a slow machine with busy neighbours."""
+PULSE_EVERY_S = 0.5
+"""How often a child shows that it is not stuck in a single call."""
+LEAST_SILENCE_S = 4 * PULSE_EVERY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ def silence_s(item: SegmentWork | ProbeWork, limits: ChildLimits) -> float:
     """
     facts = item.facts if isinstance(item, SegmentWork) else None
     megapixels = facts.width * facts.height / 1e6 if facts is not None else 0.0
-    return min(deadline_s(item, limits), limits.timeout_s + megapixels * PICTURE_S_PER_MEGAPIXEL)
+    honest = min(deadline_s(item, limits), limits.timeout_s + megapixels * PICTURE_S_PER_MEGAPIXEL)
+    return max(LEAST_SILENCE_S, honest)
 
 
 def apply_to_this_process(limits: ChildLimits, bound_address_space: bool = True) -> None:

@@ -38,7 +38,7 @@ class Spawned:
     lifeline: int
     """Written by nobody: the child ends when this end closes, however we ended."""
     pulse: int
-    """The child writes a byte a second here while its interpreter runs; never blocks."""
+    """The child writes a byte here now and then while its interpreter runs; never blocks."""
     stderr: int
     """Its last words; never blocks."""
 
