@@ -7,6 +7,7 @@ from typing import Self
 from sqlalchemy.engine import Engine
 
 from db.engine import PATIENCE_S, dispose, open_engine, sqlite_file
+from db.forget import ForgetStore
 from db.intake import IntakeStore
 from db.jobs import JobStore
 from db.migrate import prepare
@@ -21,6 +22,7 @@ class Store:
         self.jobs = JobStore(engine, patience_s)
         self.intake = IntakeStore(engine, patience_s)
         self.segments = SegmentStore(engine, patience_s)
+        self.forgetting = ForgetStore(engine, patience_s)
 
     @classmethod
     def open(cls, url: str, *, create: bool = False, patience_s: float = PATIENCE_S) -> Self:
