@@ -1,0 +1,1 @@
+"""What the shared media give: numbers only, rewritten by `python -m tests.golden.regenerate`."""
