@@ -19,7 +19,7 @@ from workers.models.catalogue import card_of, path_of
 BOX_PIXELS = 0.1
 PROBABILITY = 1e-4
 INDEPENDENT = 0.02
-"""How far the independent path may be off: it samples the crop in another way. Measured over every face on record: at most 0.015."""
+"""How far the independent path may be off: it samples the crop in another way. Measured: at most 0.015."""
 
 Golden = dict[str, Any]
 
