@@ -61,6 +61,8 @@ class Intake:
         self._ready: list[JobFile] = []
         self._digests: list[tuple[FileIdentity, str]] = []
         self._own = _own_files(store)
+        self.unmatched = set(request.file_tags)
+        """Files that the manifest speaks of and the walk has not met."""
         self._last_admission = time.monotonic()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hash")
         self.counts = IntakeCounts()
@@ -143,9 +145,11 @@ class Intake:
             case Passed():
                 self._skip()
             case Refused(root, relative, problem):
+                self.unmatched.discard(os.path.join(root, relative))  # noqa: PTH118  names are bytes
                 self._ready.append(_job_file(root, relative, problem=problem))
             case Found() as found:
                 self.counts.found += 1
+                self.unmatched.discard(found.identity.path)
                 self._look_up(found)
 
     def _look_up(self, found: Found) -> None:

@@ -15,6 +15,7 @@ import structlog
 from db.records import ClaimedSegment, JobCounts, JobRecord, Problem
 from db.store import Store
 from jobs.control import Controls, Ending, RunOutcome
+from jobs.discover import show
 from jobs.errors import JobError
 from jobs.intake import Intake
 from jobs.progress import Snapshot
@@ -258,7 +259,14 @@ class Runner:
             if not self._store.jobs.counts(self._job.id).files:
                 self._intake.admit_nothing_found()
             self._store.jobs.seal(self._job.id)
+            self._say_unmatched(sorted(self._intake.unmatched))
         self._store.jobs.finish(self._job.id)
+
+    def _say_unmatched(self, paths: list[bytes]) -> None:
+        if paths:
+            rows = "1 row of the manifest matches" if len(paths) == 1 else f"{len(paths)} rows of the manifest match"
+            more = ", ..." if len(paths) > 1 else ""
+            self._progress.say(f"{rows} no file: {show(paths[0])}{more}")
 
 
 def owner_name() -> str:

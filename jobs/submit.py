@@ -13,6 +13,9 @@ from jobs.manifest import Manifest
 from jobs.request import RunRequest
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
 from workers.detection import catalogue as detectors
+from workers.errors import ModelError
+from workers.models.catalogue import card_of
+from workers.models.status import verify
 from workers.scoring import catalogue as scorers
 
 RESERVED_NAMES = frozenset(("latest",))
@@ -42,6 +45,7 @@ def build_request(wish: Wish) -> RunRequest:
     if wish.name in RESERVED_NAMES:
         raise UsageError(f"a job cannot be named {wish.name!r}: the word has a meaning", "choose another --name")
     spec = AnalysisSpec(wish.sampling, detectors.resolve(wish.detector), scorers.resolve(wish.scorer))
+    _require_models(spec)
     paths = [_absolute(path) for path in wish.paths]
     file_tags = wish.manifest.tags if wish.manifest else {}
     if not paths:
@@ -56,6 +60,15 @@ def build_request(wish: Wish) -> RunRequest:
         tags=wish.tags,
         file_tags=file_tags,
     )
+
+
+def _require_models(spec: AnalysisSpec) -> None:
+    """Say now, not once a file, that a model is missing or damaged."""
+    needed = (spec.detector.name, scorers.scorers()[spec.scorer.name].model)
+    for name in filter(None, needed):
+        problem = verify(card_of(name)).problem
+        if problem is not None:
+            raise ModelError(problem.code, problem.reason, problem.hint)
 
 
 def create_job(store: Store, request: RunRequest, submitter: str) -> JobRecord:

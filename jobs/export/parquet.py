@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,12 +17,12 @@ _TYPES = {Kind.TEXT: pa.string(), Kind.JSON: pa.string(), Kind.INTEGER: pa.int64
 class ParquetWriter:
     """A Parquet file; `notes` go into its metadata under `moodreel.`."""
 
-    def __init__(self, path: Path, fields: Sequence[Field], notes: Notes) -> None:
+    def __init__(self, sink: "Path | IO[bytes]", fields: Sequence[Field], notes: Notes) -> None:
         self._fields = fields
         metadata = {f"moodreel.{key}": value for key, value in notes.items()}
         self._schema = pa.schema([(field.name, _TYPES[field.kind]) for field in fields], metadata)
         text = [field.name for field in fields if field.kind in (Kind.TEXT, Kind.JSON)]
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", use_dictionary=text)
+        self._writer = pq.ParquetWriter(sink, self._schema, compression="zstd", use_dictionary=text)
         self._batches: list[Any] = []
         self._waiting = 0
 

@@ -1,0 +1,99 @@
+"""What is exported reads back exactly, and a file appears whole or not at all."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.errors import UsageError
+from jobs.export.base import Field, Kind, whole_file
+from jobs.export.parquet import ParquetWriter, infer_fields
+from jobs.export.text import CsvWriter, JsonLinesWriter, JsonWriter
+
+FIELDS = [Field("name", Kind.TEXT), Field("count", Kind.INTEGER), Field("share", Kind.REAL), Field("tags", Kind.JSON)]
+NAMES = [field.name for field in FIELDS]
+text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
+whole = st.integers(-(2**63), 2**63 - 1)
+real = st.floats(allow_nan=False, allow_infinity=False)
+tags = st.dictionaries(text, text, max_size=2).map(lambda value: json.dumps(value, ensure_ascii=False))
+rows = st.lists(st.tuples(st.none() | text, st.none() | whole, st.none() | real, st.none() | tags), max_size=12)
+Rows = Sequence[tuple[Any, ...]]
+
+
+def in_two_batches(writer: Any, table: Rows) -> None:
+    with writer:
+        writer.write(table[:5])
+        writer.write(table[5:])
+
+
+@given(rows)
+def test_parquet_reads_back_exactly(table: Rows) -> None:
+    sink = io.BytesIO()
+    in_two_batches(ParquetWriter(sink, FIELDS, {"job": "x"}), table)
+    read = pq.read_table(io.BytesIO(sink.getvalue()))
+    assert read.column_names == NAMES
+    assert [tuple(row.values()) for row in read.to_pylist()] == list(table)
+    assert read.schema.metadata[b"moodreel.job"] == b"x"
+
+
+@given(rows)
+def test_csv_reads_back_exactly_as_text(table: Rows) -> None:
+    stream = io.StringIO(newline="")
+    in_two_batches(CsvWriter(stream, FIELDS), table)
+    header, *lines = csv.reader(io.StringIO(stream.getvalue(), newline=""))
+    assert header == NAMES
+    assert lines == [["" if cell is None else str(cell) for cell in row] for row in table]
+    assert [float(line[2]) for line in lines if line[2]] == [row[2] for row in table if row[2] is not None]
+
+
+@given(rows)
+def test_json_lines_and_json_read_back_exactly_with_tags_as_objects(table: Rows) -> None:
+    expected = [
+        dict(zip(NAMES, (*row[:3], None if row[3] is None else json.loads(row[3])), strict=True)) for row in table
+    ]
+    lines, whole_document = io.StringIO(), io.StringIO()
+    in_two_batches(JsonLinesWriter(lines, FIELDS), table)
+    in_two_batches(JsonWriter(whole_document, FIELDS), table)
+    # Lines end in a newline only: other separators that Python knows may stand within a string.
+    assert [json.loads(line) for line in lines.getvalue().split("\n") if line] == expected
+    assert json.loads(whole_document.getvalue()) == expected
+
+
+def test_the_kinds_of_a_free_query_follow_from_its_rows() -> None:
+    table = [(1, 1, "a", None, 1.5), (2, 2.5, 3, None, None)]
+    kinds = [field.kind for field in infer_fields("abcde", table)]
+    assert kinds == [Kind.INTEGER, Kind.REAL, Kind.TEXT, Kind.TEXT, Kind.REAL]
+
+
+def test_a_file_is_not_replaced_unless_asked(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    target.write_text("mine")
+    with pytest.raises(UsageError, match="exists already") as refused, whole_file(target, force=False):
+        pass
+    assert "--force" in refused.value.hint
+    with whole_file(target, force=True) as partial:
+        partial.write_text("new")
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_could_not_be_finished_leaves_nothing_behind(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    with pytest.raises(ZeroDivisionError), whole_file(target, force=False) as partial:
+        partial.write_text("half")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_or_a_place_that_does_not_exist_is_refused_with_a_hint(tmp_path: Path) -> None:
+    for target in (tmp_path, tmp_path / "no" / "out.csv"):
+        with pytest.raises(UsageError) as refused, whole_file(target, force=True):
+            pass
+        assert refused.value.hint
