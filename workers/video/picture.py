@@ -1,9 +1,10 @@
 """From a decoded frame to the picture that a person would see, with its time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from db.records import MediaFacts
@@ -28,6 +29,8 @@ class Developer:
 
     facts: MediaFacts
     clock: Clock
+    _reformatter: VideoReformatter = field(default_factory=VideoReformatter)
+    """Kept: setting up a conversion costs as much as converting a small frame."""
 
     def picture(self, frame: av.VideoFrame, pts: int) -> Picture:
         """The frame as shown at `pts`."""
@@ -43,5 +46,7 @@ class Developer:
 
     def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """At the size of the video's beginning, as players show a stream that changes its size on the way."""
-        stored = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+        # One thread, whatever the machine: the runner parallelises over processes.
+        bgr = self._reformatter.reformat(frame, format="bgr24", threads=1)
+        stored = bgr.to_ndarray().astype(np.uint8, copy=False)
         return fit(orientation_of(frame).apply(stored), (self.facts.width, self.facts.height))
