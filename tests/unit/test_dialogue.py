@@ -1,0 +1,99 @@
+"""What a child may say, and when."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from db.records import Problem
+from tests.support.crews import task
+from workers.dialogue import Dialogue, Nonsense
+from workers.messages import (
+    Analysed,
+    BatchDone,
+    Failed,
+    Probed,
+    ProbeResult,
+    Progress,
+    Ready,
+    Reply,
+    SegmentResult,
+    Started,
+)
+
+PROBED = ProbeResult(None)
+ANALYSED = SegmentResult(())
+PROBLEM = Problem("a", "b", "c")
+
+
+def honest(size: int) -> list[Reply]:
+    """All that an honest child says over `size` items."""
+    said: list[Reply] = []
+    for index in range(size):
+        said += [Started(index), Probed(index, PROBED) if index % 2 else Failed(index, PROBLEM)]
+    return [*said, BatchDone()]
+
+
+def test_an_honest_dialogue_is_heard_to_its_end() -> None:
+    dialogue = Dialogue(task(1, "a", "b", "c").request)
+    for reply in honest(3):
+        assert not dialogue.over
+        dialogue.hear(reply)
+    assert dialogue.over
+    assert dialogue.answered == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "reply"),
+    [
+        (0, Ready()),
+        (0, BatchDone()),
+        (0, Started(1)),
+        (0, Started(-1)),
+        (0, Probed(0, PROBED)),
+        (0, Progress(0, 1)),
+        (1, Started(0)),
+        (1, Probed(1, PROBED)),
+        (1, Failed(1, PROBLEM)),
+        (1, Analysed(0, ANALYSED)),
+        (1, Progress(1, 1)),
+        (1, BatchDone()),
+        (2, Failed(0, PROBLEM)),
+        (2, Started(0)),
+        (2, BatchDone()),
+        (4, Started(2)),
+        (5, BatchDone()),
+        (5, Started(2)),
+    ],
+)
+def test_what_does_not_fit_is_nonsense(before: int, reply: Reply) -> None:
+    dialogue = Dialogue(task(1, "a", "b").request)
+    for said in honest(2)[:before]:
+        dialogue.hear(said)
+    with pytest.raises(Nonsense, match=type(reply).__name__):
+        dialogue.hear(reply)
+
+
+_INDEX = st.integers(-1, 3)
+_REPLIES = st.one_of(
+    st.builds(Started, _INDEX),
+    st.builds(Probed, _INDEX, st.just(PROBED)),
+    st.builds(Failed, _INDEX, st.just(PROBLEM)),
+    st.builds(Progress, _INDEX, st.integers(0, 3)),
+    st.just(BatchDone()),
+)
+
+
+@given(st.lists(_REPLIES, max_size=30))
+@settings(derandomize=True)
+def test_whatever_is_said_no_item_is_answered_twice_or_out_of_order(replies: list[Reply]) -> None:
+    dialogue = Dialogue(task(1, "a", "b", "c").request)
+    answers = []
+    for reply in replies:
+        try:
+            dialogue.hear(reply)
+        except Nonsense:
+            break
+        if isinstance(reply, (Probed, Failed)):
+            answers.append(reply.index)
+    assert answers == list(range(dialogue.answered))
+    assert not dialogue.over or answers == [0, 1, 2]
