@@ -6,6 +6,7 @@ PostgreSQL.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from db.store import Store
+from tests.support.dbplace import quick_place
 from tests.support.postgres import Server, shared_server
 
 BACKENDS = ("sqlite", "postgresql")
@@ -35,20 +37,27 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def empty_database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def quick_folder() -> Iterator[Path]:
+    """A folder for SQLite files: in memory where there is such a place, since each commit waits for its disk."""
+    with tempfile.TemporaryDirectory(prefix="moodreel-", dir=quick_place()) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def empty_database_url(backend: str, quick_folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database that holds nothing yet."""
     if backend == "sqlite":
-        yield f"sqlite:///{tmp_path}/empty.db"
+        yield f"sqlite:///{quick_folder}/empty.db"
     else:
         yield from _postgres_database(request.getfixturevalue("postgres"), "template0")
 
 
 @pytest.fixture
-def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def database_url(backend: str, quick_folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of this version, without any rows."""
     if backend == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "moodreel.db")
-        yield f"sqlite:///{tmp_path}/moodreel.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), quick_folder / "moodreel.db")
+        yield f"sqlite:///{quick_folder}/moodreel.db"
     else:
         yield from _postgres_database(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
 

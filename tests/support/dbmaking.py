@@ -169,32 +169,42 @@ def counters(store: Store) -> dict[int, dict[str, float]]:
 
 def counted_truth(store: Store) -> dict[int, dict[str, float]]:
     """The same, counted from segments, frames and faces."""
-    found: dict[int, dict[str, float]] = {}
     with reading(store.engine) as connection:
-        for (number,) in connection.execute(sa.select(media_analysis.c.id)):
-            segments = connection.execute(sa.select(segment).where(segment.c.media_analysis_id == number)).all()
-            frames = connection.execute(sa.select(frame).where(frame.c.media_analysis_id == number)).all()
-            faces = connection.execute(
-                sa.select(sa.func.count()).select_from(face).where(face.c.media_analysis_id == number)
-            ).scalar_one()
-            done = [one for one in segments if one.state == "done"]
-            failed = sum(one.state == "failed" for one in segments)
-            found[number] = {
-                "complete": len(done) + failed == len(segments),
-                "segments": len(segments),
-                "segments_done": len(done),
-                "segments_failed": failed,
-                "targets": sum(one.targets for one in segments),
-                "length_s": sum(one.end_s - one.start_s for one in segments),
-                "length_done_s": sum(one.end_s - one.start_s for one in done),
-                "frames": len(frames),
-                "frames_with_face": sum(one.faces > 0 for one in frames),
-                "faces": faces,
-                "faces_dropped": sum(one.faces_dropped for one in frames),
-                "frames_damaged": sum(one.status == "damaged" for one in frames),
-                "frames_missing": sum(one.status == "missing" for one in frames),
-            }
-    return found
+        numbers = connection.execute(sa.select(media_analysis.c.id)).scalars().all()
+        segments = _grouped(connection.execute(sa.select(segment)))
+        frames = _grouped(connection.execute(sa.select(frame)))
+        faces = _grouped(connection.execute(sa.select(face.c.media_analysis_id)))
+    return {
+        number: _truth(segments.get(number, []), frames.get(number, []), len(faces.get(number, [])))
+        for number in numbers
+    }
+
+
+def _grouped(found: "sa.CursorResult[Any]") -> dict[int, list[Any]]:
+    groups: dict[int, list[Any]] = {}
+    for row in found:
+        groups.setdefault(row.media_analysis_id, []).append(row)
+    return groups
+
+
+def _truth(segments: list[Any], frames: list[Any], faces: int) -> dict[str, float]:
+    done = [one for one in segments if one.state == "done"]
+    failed = sum(one.state == "failed" for one in segments)
+    return {
+        "complete": len(done) + failed == len(segments),
+        "segments": len(segments),
+        "segments_done": len(done),
+        "segments_failed": failed,
+        "targets": sum(one.targets for one in segments),
+        "length_s": sum(one.end_s - one.start_s for one in segments),
+        "length_done_s": sum(one.end_s - one.start_s for one in done),
+        "frames": len(frames),
+        "frames_with_face": sum(one.faces > 0 for one in frames),
+        "faces": faces,
+        "faces_dropped": sum(one.faces_dropped for one in frames),
+        "frames_damaged": sum(one.status == "damaged" for one in frames),
+        "frames_missing": sum(one.status == "missing" for one in frames),
+    }
 
 
 def _counted(row: Any) -> dict[str, float]:

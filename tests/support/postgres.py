@@ -19,6 +19,8 @@ from pathlib import Path
 import psycopg
 from filelock import FileLock
 
+from tests.support.dbplace import quick_place
+
 START_S = 60.0
 STOP_S = 600.0
 """Longer than any other process of the same session may still need the server."""
@@ -83,7 +85,7 @@ def _hold(folder: Path) -> int | None:
 
 def _new_folder() -> Path:
     # Not under pytest's own folder: a socket's path may have 107 bytes, and the server's account must get there.
-    folder = Path(tempfile.mkdtemp(prefix="moodreel-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="moodreel-pg-", dir=quick_place()))
     os.mkfifo(folder / "held")
     if account := _account():
         for path in (folder, folder / "held"):
