@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -14,7 +14,9 @@ from pydantic_settings import (
 
 from jobs.errors import UsageError
 from jobs.knobs import KNOBS, knob
-from workers.limits import ChildLimits
+
+if TYPE_CHECKING:
+    from workers.limits import ChildLimits
 
 TOML_FILE = "moodreel.toml"
 
@@ -76,8 +78,10 @@ class Settings(BaseSettings):
             os.environ["MOODREEL_MODEL_CACHE"] = str(self.model_cache.absolute())
 
     @property
-    def limits(self) -> ChildLimits:
+    def limits(self) -> "ChildLimits":
         """What one child may use."""
+        from workers.limits import ChildLimits
+
         return ChildLimits(memory_mb=self.child_memory_mb, timeout_s=self.child_timeout_s)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from numpy.typing import NDArray
 
 
@@ -39,7 +40,8 @@ class Orientation:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """How a frame must be turned, from its display matrix."""
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    # `frame.side_data` would be kept by the frame and keep it in turn: a cycle that only the collector frees.
+    matrix: Any = SideDataContainer(frame).get("DISPLAYMATRIX")
     return Orientation() if matrix is None else from_matrix(bytes(matrix))
 
 
