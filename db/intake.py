@@ -1,6 +1,7 @@
 """Files into a job: what their content's hash is known to be, and everything that hangs on it, admitted in batches."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -29,6 +30,27 @@ class IntakeStore:
         )
         with reading(self._engine) as connection:
             return connection.execute(known).scalar_one_or_none()
+
+    def planned(
+        self, identities: Sequence[FileIdentity], video_analysis_id: int, photo_analysis_id: int
+    ) -> dict[bytes, str]:
+        """SHA-256 by path of those files that have not changed since we read them and whose media analysis is stored:
+        looking into them again would tell nothing new.
+        """
+        wanted = sa.case((media.c.kind == "video", video_analysis_id), else_=photo_analysis_id)
+        known = (
+            sa.select(path_hash)
+            .join(media, media.c.sha256 == path_hash.c.sha256)
+            .join(media_analysis, (media_analysis.c.media_id == media.c.id) & (media_analysis.c.analysis_id == wanted))
+            .where(path_hash.c.path.in_([identity.path for identity in identities]))
+        )
+        with reading(self._engine) as connection:
+            rows = {bytes(row.path): row for row in connection.execute(known)}
+        return {
+            identity.path: str(rows[identity.path].sha256)
+            for identity in identities
+            if identity.path in rows and _is_the_same(rows[identity.path], identity)
+        }
 
     def remember_hashes(self, hashes: Sequence[tuple[FileIdentity, str]]) -> None:
         """Remember what the content of these files is, until they change."""
@@ -74,3 +96,9 @@ class IntakeStore:
         """
         batch = list({(file.root, file.relative): file for file in files}.values())
         return writing(self._engine, lambda connection: Admitting(connection, job_id).admit(batch), self._patience_s)
+
+
+def _is_the_same(row: Any, identity: FileIdentity) -> bool:
+    """Whether a remembered file is the one that is there now."""
+    remembered = (row.device, row.inode, row.size, row.mtime_ns)
+    return remembered == (str(identity.device), str(identity.inode), identity.size, identity.mtime_ns)

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +21,7 @@ from workers.hashing import sha256_of
 from workers.messages import ProbeBatch, ProbeResult, ProbeWork
 
 PROBE_BATCH = 8
+LOOK_UP_BATCH = 64
 WALK_AHEAD = 64
 """Files waiting for a probe at most: the walk keeps just ahead of the children."""
 ADMIT_BATCH = 64
@@ -54,6 +55,7 @@ class Intake:
         self._job = job
         self._request = request
         self._walk: Iterator[Discovery] | None = discover(request.paths, request.filters)
+        self._met: list[Found] = []
         self._to_probe: deque[Found] = deque()
         self._probing: dict[bytes, Found] = {}
         self._tries: dict[bytes, int] = {}
@@ -86,13 +88,20 @@ class Intake:
     @property
     def finished(self) -> bool:
         """Every file was admitted, refused or passed over."""
-        return not (self.walking or self._to_probe or self._probing or self._hashing or self._ready)
+        return not (self._unsettled or self._ready)
+
+    @property
+    def _unsettled(self) -> bool:
+        return bool(self.walking or self._met or self._to_probe or self._probing or self._hashing)
 
     def advance(self) -> Admission:
         """Walk on, collect hashes, admit what is ready; a few hundredths of a second. Returns what was admitted."""
         until = time.monotonic() + TURN_S
         while self._walk is not None and len(self._to_probe) < WALK_AHEAD and time.monotonic() < until:
             self._step(self._walk)
+            if len(self._met) >= LOOK_UP_BATCH:
+                self._look_up()
+        self._look_up()
         while self._hashing and self._hashing[0].digest.done():
             self._hashed(self._hashing.popleft())
         return self._admit()
@@ -150,21 +159,29 @@ class Intake:
             case Found() as found:
                 self.counts.found += 1
                 self.unmatched.discard(found.identity.path)
-                self._look_up(found)
+                self._meet(found)
 
-    def _look_up(self, found: Found) -> None:
-        """Pass over what an earlier walk has hashed and analysed already; everything else is probed."""
+    def _meet(self, found: Found) -> None:
         if found.identity.path in self._own:
             self._skip()
-            return
-        if found.identity.size == 0:
+        elif found.identity.size == 0:
             self._empty(found)
-            return
-        sha256 = self._store.intake.hash_of(found.identity)
-        if sha256 is not None and self._is_planned(sha256):
-            self._accept(found, sha256, None)
         else:
-            self._to_probe.append(found)
+            self._met.append(found)
+
+    def _look_up(self) -> None:
+        """Take what an earlier walk has hashed and planned already; everything else is probed."""
+        met, self._met = self._met, []
+        if not met:
+            return
+        known = self._store.intake.planned(
+            [found.identity for found in met], self._job.video_analysis_id, self._job.photo_analysis_id
+        )
+        for found in met:
+            if found.identity.path in known:
+                self._accept(found, known[found.identity.path], None)
+            else:
+                self._to_probe.append(found)
 
     def _empty(self, found: Found) -> None:
         if found.claims_media:
@@ -203,15 +220,14 @@ class Intake:
 
     def _admit(self) -> Admission:
         due = len(self._ready) >= ADMIT_BATCH or time.monotonic() - self._last_admission > ADMIT_EVERY_S
-        last = not (self.walking or self._to_probe or self._probing or self._hashing)
-        if not self._ready or not (due or last):
+        if not self._ready or not (due or not self._unsettled):
             return Admission()
         self._store.intake.remember_hashes(self._digests)
         self._digests.clear()
         batch, self._ready = self._ready, []
         admission = self._store.intake.admit(self._job.id, batch)
         self._last_admission = time.monotonic()
-        self.counts.admitted = _add(self.counts.admitted, admission)
+        self.counts.admitted = self.counts.admitted + admission
         return admission
 
     def admit_nothing_found(self) -> None:
@@ -268,8 +284,3 @@ def _job_file(
         tags=tags or {},
         problem=problem,
     )
-
-
-def _add(left: Admission, right: Admission) -> Admission:
-    sums = {name: value + getattr(right, name) for name, value in asdict(left).items()}
-    return Admission(**sums)

@@ -41,7 +41,7 @@ class Orientation:
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """How a frame must be turned, from its display matrix."""
     # `frame.side_data` would be kept by the frame and keep it in turn: a cycle that only the collector frees.
-    matrix: Any = SideDataContainer(frame).get("DISPLAYMATRIX")
+    matrix: Any = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # its stub takes none
     return Orientation() if matrix is None else from_matrix(bytes(matrix))
 
 
