@@ -192,7 +192,7 @@ def test_any_history_ends_as_the_model_says(store: Store, backend: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Histories(store),
         settings=settings(
-            max_examples=25 if backend == "sqlite" else 10,
+            max_examples=15 if backend == "sqlite" else 8,
             stateful_step_count=30,
             derandomize=True,
             database=None,

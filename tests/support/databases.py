@@ -12,7 +12,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
+from db.query_postgres import READER_ROLE_SQL
 from db.store import Store
 from tests.support.dbplace import quick_place
 from tests.support.postgres import Server, shared_server
@@ -94,3 +96,15 @@ def _postgres_database(server: Server, template: str) -> Iterator[str]:
     yield server.url(name)
     with server.connect() as connection:
         connection.execute(f'DROP DATABASE "{name}"')  # fails where a test left a connection open
+
+
+def reader_url(server: Server, url: str) -> Iterator[str]:
+    """The same PostgreSQL database as a login that may only read, made by the SQL that a refusal shows."""
+    name = str(make_url(url).database)
+    login = f"reader_{name}"
+    with server.connect(name) as connection:
+        connection.execute(READER_ROLE_SQL.replace("moodreel_reader", login).encode())
+    yield server.url(name, login)
+    with server.connect(name) as connection:
+        connection.execute(f'DROP OWNED BY "{login}"')
+        connection.execute(f'DROP ROLE "{login}"')
