@@ -1,5 +1,6 @@
 """What probing says of clips that are whole, and how their pictures are shown."""
 
+import gc
 import itertools
 from fractions import Fraction
 from pathlib import Path
@@ -174,3 +175,16 @@ def test_a_cover_picture_is_no_video_and_hides_none(folder: Path) -> None:
         output.mux(cover.encode(None))
     facts = facts_of(folder / "covered.mp4")
     assert (facts.width, facts.height, facts.frame_count) == (160, 120, 10)
+
+
+def test_frames_that_were_looked_at_are_let_go_without_waiting_for_the_garbage_collector(folder: Path) -> None:
+    """A frame of a 4K video is 12 MB: a reference cycle around each would hold hundreds of them."""
+    path = make(Clip("turned90.mp4", rotation=90, frames=10), folder)
+    gc.collect()
+    gc.disable()
+    try:
+        read(path, EVERY)
+        held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert held <= 4

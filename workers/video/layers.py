@@ -39,16 +39,30 @@ def refreshes_gradually(packet: VideoPacket) -> bool:
 
 
 def _units(packet: VideoPacket) -> Iterator[bytes]:
-    """The NAL units at the head of an H.264 or HEVC packet: after start codes, or after their lengths in 4 bytes."""
-    head = bytes(memoryview(packet)[:_LOOK_AT_BYTES])
-    if head.startswith((_START_CODE, b"\x00" + _START_CODE)):
-        yield from (unit for unit in head.split(_START_CODE) if len(unit) > 1)
+    """The NAL units at the head of an H.264 or HEVC packet."""
+    raw = memoryview(packet)
+    ends = _ends_by_length(raw)
+    if ends is None:
+        yield from (unit for unit in bytes(raw[:_LOOK_AT_BYTES]).split(_START_CODE) if len(unit) > 1)
         return
-    at = 4
-    while at < len(head) - 1:
-        end = at + int.from_bytes(head[at - 4 : at])
-        yield head[at:end] if end > at + 1 else b"\xff\xff"
-        at = end + 4
+    at = 0
+    for end in ends:
+        if end - at > 5:
+            yield bytes(raw[at + 4 : min(end, at + _LOOK_AT_BYTES)])
+        at = end
+
+
+def _ends_by_length(raw: memoryview) -> list[int] | None:
+    """Where each unit ends, if lengths of 4 bytes lead exactly to the end; None where start codes part the units.
+
+    The first bytes cannot tell: a unit of 256 to 511 bytes has a length that looks like a start code.
+    """
+    ends: list[int] = []
+    at = 0
+    while at < len(raw):
+        at += 4 + int.from_bytes(raw[at : at + 4])
+        ends.append(at)
+    return ends if at == len(raw) else None
 
 
 def _recovery_frames(sei: bytes) -> int | None:

@@ -1,6 +1,6 @@
 """From a decoded frame to the picture that a person would see, with its time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import av
 import numpy as np
@@ -23,14 +23,13 @@ class Picture:
     pixels: NDArray[np.uint8] | None
 
 
-@dataclass(frozen=True, slots=True)
 class Developer:
     """Makes pictures of one video's frames."""
 
-    facts: MediaFacts
-    clock: Clock
-    _reformatter: VideoReformatter = field(default_factory=VideoReformatter)
-    """Kept: setting up a conversion costs as much as converting a small frame."""
+    def __init__(self, facts: MediaFacts, clock: Clock) -> None:
+        self._clock = clock
+        self._size = (facts.width, facts.height)
+        self._reformatter = VideoReformatter()  # kept: setting one up costs as much as converting a small frame
 
     def picture(self, frame: av.VideoFrame, pts: int) -> Picture:
         """The frame as shown at `pts`."""
@@ -42,11 +41,11 @@ class Developer:
         return Picture(pts, self._time_s(pts), FrameStatus.MISSING, None)
 
     def _time_s(self, pts: int) -> float:
-        return float(self.clock.seconds(pts))
+        return float(self._clock.seconds(pts))
 
     def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """At the size of the video's beginning, as players show a stream that changes its size on the way."""
         # One thread, whatever the machine: the runner parallelises over processes.
         bgr = self._reformatter.reformat(frame, format="bgr24", threads=1)
         stored = bgr.to_ndarray().astype(np.uint8, copy=False)
-        return fit(orientation_of(frame).apply(stored), (self.facts.width, self.facts.height))
+        return fit(orientation_of(frame).apply(stored), self._size)

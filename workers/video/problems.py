@@ -105,6 +105,7 @@ def unreadable(error: OSError) -> MediaError:
         "media.unreadable",
         f"the system will not let us read it: {error.strerror or error}",
         "change its permissions or its disk, then `moodreel retry`",
+        permanent=isinstance(error, PermissionError),  # a disk or a share may do better the next time
     )
 
 
