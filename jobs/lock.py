@@ -9,6 +9,10 @@ from filelock import FileLock, Timeout
 from jobs.errors import ExitCode, JobError
 
 
+PATIENCE_S = 1.0
+"""Whoever only looks whether a run goes on holds the lock for an instant."""
+
+
 class AlreadyRunning(JobError):
     """Another run works on the same database."""
 
@@ -21,14 +25,14 @@ def lock_path(database: Path) -> Path:
 
 
 @contextmanager
-def run_lock(database: Path | None) -> Iterator[None]:
-    """Hold the lock of an SQLite database; PostgreSQL (None) needs none. Raises AlreadyRunning at once."""
+def run_lock(database: Path | None, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Hold the lock of an SQLite database; PostgreSQL (None) needs none. Raises AlreadyRunning."""
     if database is None:
         yield
         return
     lock = FileLock(lock_path(database))
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=patience_s)
     except Timeout:
         raise AlreadyRunning(
             f"another moodreel is working on {database}",
@@ -45,7 +49,7 @@ def is_running(database: Path | None) -> bool:
     if database is None or not lock_path(database).exists():
         return False
     try:
-        with run_lock(database):
+        with run_lock(database, patience_s=0):
             return False
     except AlreadyRunning:
         return True
