@@ -23,6 +23,8 @@ HEAD = "0001"
 _VERSIONS = "alembic_version"
 _OURS = "media_analysis"
 """A table that has been there from the first revision: another program may use Alembic too."""
+_SMALLEST_SQLITE = 512
+"""SQLite takes any shorter file for an empty database, and would write over it."""
 _LOCK = 0x4D4F4F44
 _DEPENDENT_OBJECTS = "2BP01"
 
@@ -79,7 +81,11 @@ def revision_of(engine: Engine) -> str | None:
 
 def _refuse_missing(engine: Engine, create: bool) -> None:
     path = sqlite_file(engine)
-    if path is None or path.exists():
+    if path is None:
+        return
+    if path.exists():
+        if path.is_file() and 0 < path.stat().st_size < _SMALLEST_SQLITE:
+            raise NotADatabase(f"{path} is not an SQLite database", "name another file (--database sqlite:///FILE)")
         return
     if not create:
         raise DatabaseUnusable(

@@ -1,0 +1,3 @@
+"""Migrations run on SQLite and on PostgreSQL."""
+
+from tests.support.databases import *  # noqa: F403  fixtures
