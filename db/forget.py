@@ -29,6 +29,7 @@ from db.schema import (
     tag,
 )
 from db.states import JobState, SegmentState
+from db.text import storable
 from db.wanted import lock_analyses
 
 _SHA256 = re.compile(r"[0-9a-f]{8,64}")
@@ -79,7 +80,7 @@ class ForgetStore:
 
         Raises NotFound, and Ambiguous where it fits a recording and a job.
         """
-        named = Selection(f"path {reference}", files=at_or_below(reference), media=media.c.path == reference)
+        named = Selection(f"path {reference}", files=at_or_below(reference), media=media.c.path == storable(reference))
         by_content = [
             Selection(f"media {reference}", media=where)
             for pattern, where in (

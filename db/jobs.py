@@ -68,7 +68,7 @@ class JobStore:
         A name means the newest job of that name. Raises NotFound or Ambiguous.
         """
         newest = _select_jobs().order_by(job.c.id.desc())
-        wanted = reference.strip()
+        wanted = storable(reference.strip())
         suffix = wanted.lower()
         with reading(self._engine) as connection:
             if wanted == "latest":

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from db.schema import job_file
+from db.text import storable
 
 _AFTER_SLASH = bytes([ord("/") + 1])
 
@@ -21,8 +22,11 @@ def absolute(root: bytes, relative: bytes) -> bytes:
 
 def at_or_below(path: str) -> sa.ColumnElement[bool]:
     """Job files that a path names: it is one of them or a folder above them, absolute or as it is shown."""
+    if not path:
+        return sa.false()
     name = path.rstrip("/") or "/"
-    shown = (job_file.c.path == name) | job_file.c.path.startswith(name + "/", autoescape=True)
+    text = storable(name)
+    shown = (job_file.c.path == text) | job_file.c.path.startswith(text + "/", autoescape=True)
     raw = os.fsencode(name)
     if not raw.startswith(b"/"):
         return shown
