@@ -4,7 +4,7 @@ Files come in the order of their paths, then times, then faces from left to righ
 that neither database ever sorts or holds more than a few thousand rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -25,7 +25,7 @@ PAGE_FILES = 500
 Batch = list[tuple[Any, ...]]
 TABLES = ("emotions", "faces", "frames", "media_summary", "problems")
 """What can be exported: emotions is what people want, faces adds landmarks, frames has those without a face too."""
-Read = Callable[[Connection, str], Iterator[Batch]]
+Read = Callable[[Connection, str], Generator[Batch]]
 _MORE_OF_FACES = (*LANDMARKS, "attributes")
 _cursors = count()
 
@@ -73,7 +73,9 @@ def open_export(engine: Engine, job_id: str, table: str) -> Iterator[Export]:
     with reading(engine) as connection:
         if connection.dialect.name == "postgresql":  # whoever writes the file may be slow
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '1h'")
-        yield Export(tuple(ExportColumn(one.name, one.type) for one in columns), read(connection, job_id))
+        # Closed before its connection goes back, also where the caller breaks off.
+        with closing(read(connection, job_id)) as batches:
+            yield Export(tuple(ExportColumn(one.name, one.type) for one in columns), batches)
 
 
 def _by_file(columns: dict[str, str], joined: str, counter: str) -> Read:
@@ -85,7 +87,7 @@ def _by_file(columns: dict[str, str], joined: str, counter: str) -> Read:
     )
     rows = media_analysis.c[counter]
 
-    def read(connection: Connection, job_id: str) -> Iterator[Batch]:
+    def read(connection: Connection, job_id: str) -> Generator[Batch]:
         for chunk in _chunks(_files(connection, job_id, rows)):
             ids = [file.id for file in chunk]
             if len(ids) == 1:
@@ -141,7 +143,7 @@ def _chunks(files: Iterable[_File]) -> Iterator[list[_File]]:
         yield chunk
 
 
-def _stream(connection: Connection, sql: str, values: Sequence[Any]) -> Iterator[Batch]:
+def _stream(connection: Connection, sql: str, values: Sequence[Any]) -> Generator[Batch]:
     """Rows straight from the driver: a record of SQLAlchemy's for each would cost as much as reading it."""
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
@@ -153,7 +155,7 @@ def _stream(connection: Connection, sql: str, values: Sequence[Any]) -> Iterator
         yield from iter(lambda: cursor.fetchmany(BATCH_ROWS), [])
 
 
-def _summaries(connection: Connection, job_id: str) -> Iterator[Batch]:
+def _summaries(connection: Connection, job_id: str) -> Generator[Batch]:
     """One row a readable file: its media's summary under the path and tags of the job."""
     names = [column.name for column in described()["media_summary"].columns if column.name != "path"]
     key = names.index("media"), names.index("analysis")
@@ -164,7 +166,7 @@ def _summaries(connection: Connection, job_id: str) -> Iterator[Batch]:
         yield [(file.path, *found[file.media_id, file.analysis_id], file.tags) for file in chunk]
 
 
-def _problems(connection: Connection, job_id: str) -> Iterator[Batch]:
+def _problems(connection: Connection, job_id: str) -> Generator[Batch]:
     names = ", ".join(column.name for column in described()["problems"].columns)
     return _stream(connection, f"SELECT {names} FROM problems WHERE job = ? ORDER BY path, scope, start_s", [job_id])  # noqa: S608
 
