@@ -8,7 +8,6 @@ from filelock import FileLock, Timeout
 
 from jobs.errors import ExitCode, JobError
 
-
 PATIENCE_S = 1.0
 """Whoever only looks whether a run goes on holds the lock for an instant."""
 
