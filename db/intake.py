@@ -19,18 +19,6 @@ class IntakeStore:
         self._engine = engine
         self._patience_s = patience_s
 
-    def hash_of(self, identity: FileIdentity) -> str | None:
-        """The SHA-256 of a file that has not changed since we read it."""
-        known = sa.select(path_hash.c.sha256).where(
-            path_hash.c.path == identity.path,
-            path_hash.c.device == str(identity.device),
-            path_hash.c.inode == str(identity.inode),
-            path_hash.c.size == identity.size,
-            path_hash.c.mtime_ns == identity.mtime_ns,
-        )
-        with reading(self._engine) as connection:
-            return connection.execute(known).scalar_one_or_none()
-
     def planned(
         self, identities: Sequence[FileIdentity], video_analysis_id: int, photo_analysis_id: int
     ) -> dict[bytes, str]:

@@ -208,9 +208,15 @@ def test_a_file_without_facts_whose_media_is_unknown_is_refused_and_nothing_is_w
     assert count(store, media) == count(store, job_file) == 0
 
 
-def test_a_hash_is_remembered_until_anything_of_the_file_changes(store: Store) -> None:
-    store.intake.remember_hashes([(IDENTITY, "a" * 64)])
-    assert store.intake.hash_of(IDENTITY) == "a" * 64
+def planned(store: Store, *identities: FileIdentity) -> dict[bytes, str]:
+    job = store.jobs.find("latest")
+    return store.intake.planned(identities, job.video_analysis_id, job.photo_analysis_id)
+
+
+def test_a_file_is_known_until_anything_of_it_changes(store: Store) -> None:
+    admit(store, start(store), photo("a.jpg"))
+    store.intake.remember_hashes([(IDENTITY, sha256("a.jpg"))])
+    assert planned(store, IDENTITY) == {IDENTITY.path: sha256("a.jpg")}
     for changed in (
         FileIdentity(b"/data/other.jpg", IDENTITY.device, IDENTITY.inode, 10, 1),
         FileIdentity(IDENTITY.path, 1, IDENTITY.inode, 10, 1),
@@ -218,12 +224,21 @@ def test_a_hash_is_remembered_until_anything_of_the_file_changes(store: Store) -
         FileIdentity(IDENTITY.path, IDENTITY.device, IDENTITY.inode, 11, 1),
         FileIdentity(IDENTITY.path, IDENTITY.device, IDENTITY.inode, 10, 2),
     ):
-        assert store.intake.hash_of(changed) is None
+        assert planned(store, changed) == {}
+
+
+def test_a_known_file_must_be_looked_into_for_another_analysis(store: Store) -> None:
+    admit(store, start(store, 1), photo("a.jpg"))
+    store.intake.remember_hashes([(IDENTITY, sha256("a.jpg"))])
+    start(store, 2, photo_analysis=analysis("photo", "other"))
+    assert planned(store, IDENTITY) == {}
 
 
 def test_a_changed_file_replaces_its_hash(store: Store) -> None:
-    store.intake.remember_hashes([(IDENTITY, "a" * 64), (FileIdentity(b"/x", 1, 1, 1, 1), "c" * 64)])
+    admit(store, start(store), photo("a.jpg"), photo("b.jpg"))
+    store.intake.remember_hashes([(IDENTITY, sha256("a.jpg")), (FileIdentity(b"/x", 1, 1, 1, 1), "c" * 64)])
     changed = FileIdentity(IDENTITY.path, IDENTITY.device, IDENTITY.inode, 11, 2)
-    store.intake.remember_hashes([(changed, "b" * 64)])
-    assert (store.intake.hash_of(IDENTITY), store.intake.hash_of(changed)) == (None, "b" * 64)
+    store.intake.remember_hashes([(changed, sha256("b.jpg"))])
+    assert planned(store, IDENTITY) == {}
+    assert planned(store, changed) == {IDENTITY.path: sha256("b.jpg")}
     store.intake.remember_hashes([])

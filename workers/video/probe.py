@@ -45,7 +45,7 @@ def probe(work: ProbeWork) -> ProbeResult:
         if form is None:
             return ProbeResult(None)
         if not form.supported:
-            raise unsupported_container(form.name)
+            raise unsupported_container(form.name, form.kind)
         if form.kind == "photo":
             facts = probe_photo(path, form)
             return ProbeResult(facts, (SegmentSpec(0, weight=facts.width * facts.height / 1e6),))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import av
 import av.error
 
+from db.records import MediaKind
 from workers.errors import MediaError
 
 MAX_PHOTO_PIXELS = 100_000_000
@@ -21,9 +22,10 @@ def empty() -> MediaError:
     return MediaError("media.empty", "the file has no content", "copy or record it again")
 
 
-def unsupported_container(name: str) -> MediaError:
+def unsupported_container(name: str, kind: MediaKind) -> MediaError:
     """Media, but in a container that we do not open."""
-    return MediaError("media.unsupported_container", f"it is {name.upper()} media, which we do not read", _CONVERT)
+    remedy = _CONVERT if kind == "video" else "save it as PNG or JPEG first"
+    return MediaError("media.unsupported_container", f"it is {name.upper()} media, which we do not read", remedy)
 
 
 def unsupported_codec(name: str) -> MediaError:
