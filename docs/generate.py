@@ -66,7 +66,7 @@ def _dedent(text: str | None) -> str:
 
 def settings() -> str:
     """Every setting."""
-    from jobs.knobs import KNOBS
+    from workers.knobs import KNOBS
 
     rows = [
         (f"`{knob.variable}`", f"`{knob.name}`", knob.shown_default or str(knob.default), _range(knob), knob.help)

@@ -13,11 +13,11 @@ from pathlib import Path
 from db.engine import has_wal_reset_fix
 from db.errors import DatabaseUnusable, StoreError
 from db.store import Store
-from jobs.knobs import KNOBS
-from jobs.settings import Settings, cores
 from workers.errors import WorkError
+from workers.knobs import KNOBS
 from workers.models.catalogue import Origin
 from workers.models.status import Presence, verify_all
+from workers.settings import Settings, cores
 
 LIBRARIES = ("av", "opencv-python-headless", "onnxruntime", "numpy", "pillow", "pillow-heif", "sqlalchemy", "pyarrow")
 LOW_DISK_MB = 500

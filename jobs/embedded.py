@@ -16,8 +16,8 @@ from jobs.intake import Intake
 from jobs.progress import Progress
 from jobs.request import RunRequest
 from jobs.run import Runner, owner_name
-from jobs.settings import Settings
 from jobs.submit import create_job
+from workers.settings import Settings
 from workers.supervisor import Supervisor
 
 

@@ -4,6 +4,8 @@ WorkError                 anything below; `permanent` says whether a retry can h
 ├─ MediaError             the file is at fault
 └─ ModelError             a model is missing, damaged or does not fit
 Each is turned into a `db.records.Problem` where a child answers its parent.
+
+SettingsError             a setting cannot be what was meant; nothing is started
 """
 
 from db.records import Problem
@@ -23,3 +25,11 @@ class MediaError(WorkError):
 
 class ModelError(WorkError):
     """A model file is missing, damaged or does not fit its contract."""
+
+
+class SettingsError(Exception):
+    """A setting cannot be what was meant: `hint` says where it is set."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from db.records import JobRecord
     from db.store import Store
     from jobs.request import RunRequest
-    from jobs.settings import Settings
+    from workers.settings import Settings
 
 PATIENCE_S = 10.0
 
@@ -123,7 +123,7 @@ def retry(
 def settings_of(database: str | None, workers: int | None = None, device: str | None = None) -> "Settings":
     """The settings in force, with logging and the model cache set up accordingly."""
     from jobs.logs import configure
-    from jobs.settings import Settings
+    from workers.settings import Settings
 
     settings = Settings.load(database_url=database, workers=workers, device=device)
     configure(settings.log_level)

@@ -4,7 +4,7 @@ import typer
 
 from jobs.cli import analyse, database, jobs, models, results, upkeep
 from jobs.cli.options import Version
-from jobs.knobs import KNOBS
+from workers.knobs import KNOBS
 
 _SETTINGS = "Settings, as variables or in moodreel.toml: " + ", ".join(knob.variable for knob in KNOBS.values()) + "."
 _EXITS = (

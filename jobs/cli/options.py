@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.knobs import knob
+from workers.knobs import knob
 
 
 def _show_version(wanted: bool) -> None:

@@ -26,14 +26,14 @@ def explain(error: BaseException) -> int | None:
     """Say an error that has words for people; its exit code, or None where it has none and is a bug."""
     from db.errors import DatabaseUnavailable, StoreError
     from jobs.errors import JobError
-    from workers.errors import WorkError
+    from workers.errors import SettingsError, WorkError
 
     match error:
         case JobError():
             code, message, hint = error.exit_code, str(error), error.hint
         case DatabaseUnavailable():
             code, message, hint = ExitCode.UNAVAILABLE, str(error), error.hint
-        case StoreError():
+        case StoreError() | SettingsError():
             code, message, hint = ExitCode.USAGE, str(error), error.hint
         case WorkError():
             code, message, hint = ExitCode.USAGE, error.problem.reason, error.problem.hint

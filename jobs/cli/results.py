@@ -11,7 +11,7 @@ from jobs.cli import options
 
 if TYPE_CHECKING:
     from db.query import QueryResult
-    from jobs.settings import Settings
+    from workers.settings import Settings
 
 TABLE_ROWS = 1000
 """A table on the screen holds this many rows; the other formats give all."""

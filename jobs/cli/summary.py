@@ -12,8 +12,8 @@ from jobs.cli.output import console, printable, table, write_json
 from jobs.control import Ending, RunOutcome
 from jobs.embedded import Preview
 from jobs.errors import ExitCode
-from jobs.knobs import KNOBS
 from jobs.progress import duration
+from workers.knobs import KNOBS
 
 FILES_SHOWN = 20
 PROBLEMS_SHOWN = 10

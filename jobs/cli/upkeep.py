@@ -8,7 +8,7 @@ import typer
 from jobs.cli import options
 
 if TYPE_CHECKING:
-    from jobs.settings import Settings
+    from workers.settings import Settings
 
 DEMO_QUERY = (
     "SELECT path, count(*) AS faces, round(avg(happiness), 3) AS happiness, round(avg(valence), 3) AS valence "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.knobs import KNOBS
+from workers.knobs import KNOBS
 
 ROOT = Path(__file__).parents[2]
 PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import UsageError
-from jobs.knobs import KNOBS
-from jobs.settings import Settings
+from workers.errors import SettingsError
+from workers.knobs import KNOBS
+from workers.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -49,18 +49,18 @@ def test_a_wrong_value_names_the_setting_and_its_variable(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(SettingsError) as refused:
         Settings.load()
     assert variable in refused.value.hint
 
 
 def test_a_misspelt_setting_in_the_file_is_refused(nowhere: Path) -> None:
     (nowhere / "moodreel.toml").write_text("wokers = 3\n")
-    with pytest.raises(UsageError, match="wokers"):
+    with pytest.raises(SettingsError, match="wokers"):
         Settings.load()
 
 
 def test_a_file_that_is_no_toml_is_refused(nowhere: Path) -> None:
     (nowhere / "moodreel.toml").write_text("workers 3")
-    with pytest.raises(UsageError, match=r"moodreel\.toml"):
+    with pytest.raises(SettingsError, match=r"moodreel\.toml"):
         Settings.load()

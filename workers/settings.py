@@ -12,8 +12,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from jobs.errors import UsageError
-from jobs.knobs import KNOBS, knob
+from workers.errors import SettingsError
+from workers.knobs import KNOBS, knob
 
 if TYPE_CHECKING:
     from workers.limits import ChildLimits
@@ -62,14 +62,14 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **options: Any) -> Self:
-        """The settings in force; options that are None say nothing. Raises UsageError with the setting's name."""
+        """The settings in force; options that are None say nothing. Raises SettingsError with the setting's name."""
         given = {name: value for name, value in options.items() if value is not None}
         try:
             settings = cls(**given)
         except ValidationError as error:
             raise _misset(error) from None
         except ValueError as error:  # tomllib's own
-            raise UsageError(f"{TOML_FILE} cannot be read: {error}", "mend it, or move it away") from None
+            raise SettingsError(f"{TOML_FILE} cannot be read: {error}", "mend it, or move it away") from None
         return settings.model_copy(update={"database_url": database_url(settings.database_url)})
 
     def share_model_cache(self) -> None:
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> "ChildLimits":
         """What one child may use."""
-        from workers.limits import ChildLimits
+        from workers.limits import ChildLimits  # numpy hangs on it, which a query has no use for
 
         return ChildLimits(memory_mb=self.child_memory_mb, timeout_s=self.child_timeout_s)
 
@@ -90,12 +90,12 @@ def database_url(text: str) -> str:
     return text if "://" in text or text.startswith("sqlite:") else f"sqlite:///{text}"
 
 
-def _misset(error: ValidationError) -> UsageError:
+def _misset(error: ValidationError) -> SettingsError:
     first = error.errors(include_url=False, include_input=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
     if name not in KNOBS:
-        return UsageError(f"there is no setting {name!r}", f"the settings are: {', '.join(KNOBS)}")
+        return SettingsError(f"there is no setting {name!r}", f"the settings are: {', '.join(KNOBS)}")
     one = knob(name)
     option = f"--{name.replace('_', '-')}" if name == "workers" else ("--database" if name == "database_url" else "")
     where = ", ".join(filter(None, (option, one.variable, f"{name} in {TOML_FILE}")))
-    return UsageError(f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", f"it is set by {where}")
+    return SettingsError(f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", f"it is set by {where}")
