@@ -1,14 +1,14 @@
 """How a crew starts, gives back and ends: nothing is left running, nothing is lost, nobody waits for ever."""
 
 import os
+import resource
 import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.support.crews import BARE, SCRIPTED, Heard, do, listen, task, wait_until_gone
+from tests.support.crews import BARE, SCRIPTED, Heard, children, do, listen, task, wait_until_gone
 from workers.limits import ChildLimits
 from workers.supervisor import Supervisor
 
@@ -62,6 +62,7 @@ def test_stopping_brings_everything_back_and_blames_nobody(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.005, 0.02, 0.05, 0.1, 0.2])
 def test_stopping_while_children_start_leaves_none_behind(delay_s: float) -> None:
+    before = children()
     with Supervisor(2, entry=SCRIPTED) as crew:
         for number in range(4):
             crew.submit(task(number, "hang-in-python"))
@@ -69,17 +70,18 @@ def test_stopping_while_children_start_leaves_none_behind(delay_s: float) -> Non
         crew.stop_now()
         heard = listen(crew)
     assert [heard[number].untouched for number in range(4)] == [(0,)] * 4
-    assert psutil.Process().children() == []
+    assert children() == before
 
 
 def test_closing_does_not_wait_for_busy_children(tmp_path: Path) -> None:
+    before = children()
     begun = [tmp_path / "one", tmp_path / "two"]
     with Supervisor(2, entry=SCRIPTED) as crew:
         crew.submit(task(1, f"hang-in-c:{begun[0]}", size=10**9))
         crew.submit(task(2, f"hang-in-c-with-the-lock:{begun[1]}", size=10**9))
         while not all(marker.exists() for marker in begun):
             time.sleep(0.005)
-    assert psutil.Process().children() == []
+    assert children() == before
 
 
 def test_a_crew_whose_children_cannot_start_says_why_and_gives_all_back() -> None:
@@ -106,12 +108,10 @@ def test_a_child_killed_while_it_starts_is_started_again(tmp_path: Path) -> None
     assert heard.broken == []
 
 
-def test_a_machine_out_of_descriptors_is_told_from_a_bad_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    import resource
-
+def test_a_machine_out_of_descriptors_is_told_from_a_bad_file() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Supervisor(1, entry=SCRIPTED) as crew:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 2, hard))  # noqa: PTH208
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             heard = do(crew, task(1, "ok"))
         finally:
@@ -137,13 +137,14 @@ def test_a_child_that_does_not_listen_holds_nobody_up(entry: str) -> None:
 
 
 def test_two_hundred_dead_children_leave_no_descriptor_no_thread_and_no_zombie() -> None:
+    children_before = children()
     with Supervisor(2, entry=f"{BARE}:dies_over_everything") as crew:
         do(crew, task(0, "warm"), task(1, "up"))
         before = _holdings()
         heard = do(crew, *(task(number, "a") for number in range(2, 202)))
         assert _holdings() == before
     assert all(heard[number].failed[0].code == "child.crashed" for number in range(2, 202))
-    assert psutil.Process().children(recursive=True) == []
+    assert children() == children_before
 
 
 def _holdings() -> tuple[int, int]:

@@ -98,6 +98,11 @@ def do(crew: Supervisor, *tasks: Task) -> Heard:
     return listen(crew)
 
 
+def children() -> set[int]:
+    """The ids of this process's children, zombies included: servers that other tests share may be among them."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
 def wait_until_gone(pids: Sequence[int]) -> None:
     """Until no such process runs. One that its new parent has yet to bury counts as gone."""
     give_up = time.monotonic() + PATIENCE_S
