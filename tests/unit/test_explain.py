@@ -27,7 +27,7 @@ def test_an_error_of_ours_speaks_for_itself() -> None:
     [
         MemoryError(),
         raised_from(
-            ModelError("model.failed", "yunet failed", ""), RuntimeError("[ONNXRuntimeError] : std::bad_alloc")
+            ModelError("model.failed", "yunet failed", ""), RuntimeError("bfc_arena.cc:360 Failed to allocate memory for requested buffer")
         ),
         raised_from(MediaError("media.corrupt", "no", ""), MemoryError()),
         OSError(12, "Cannot allocate memory"),
