@@ -80,8 +80,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA secure_delete = ON")
         wal = has_wal_reset_fix(sqlite3.sqlite_version_info)
-        run(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
         run(f"PRAGMA synchronous = {'NORMAL' if wal else 'FULL'}")
+        # The journal mode is kept in the file: another program's file is left as it is, to be refused later.
+        marked = run("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        if marked or run("PRAGMA page_count").fetchone()[0] == 0:
+            run(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -20,7 +20,9 @@ from db.schema import LANDMARKS, job_file, media_analysis
 
 BATCH_ROWS = 5_000
 CHUNK_ROWS = 20_000
-"""Rows of several files to read at once; a file with more is read alone, in the order of its primary key."""
+"""Rows of several files to read at once: they have to be sorted."""
+ALONE_ROWS = 500
+"""A file with so many rows is read alone, in the order of its primary key: nothing is sorted."""
 PAGE_FILES = 500
 Batch = list[tuple[Any, ...]]
 TABLES = ("emotions", "faces", "frames", "media_summary", "problems")
@@ -134,11 +136,15 @@ def _chunks(files: Iterable[_File]) -> Iterator[list[_File]]:
     chunk: list[_File] = []
     rows = 0
     for file in files:
-        if chunk and (rows + file.rows > CHUNK_ROWS or len(chunk) == PAGE_FILES):
+        alone = file.rows >= ALONE_ROWS
+        if chunk and (alone or rows + file.rows > CHUNK_ROWS or len(chunk) == PAGE_FILES):
             yield chunk
             chunk, rows = [], 0
-        chunk.append(file)
-        rows += file.rows
+        if alone:
+            yield [file]
+        else:
+            chunk.append(file)
+            rows += file.rows
     if chunk:
         yield chunk
 

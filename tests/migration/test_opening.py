@@ -52,9 +52,12 @@ def test_a_file_of_another_kind_is_left_alone(quick_folder: Path, content: bytes
     assert file.read_bytes() == content
 
 
-def test_another_programs_database_is_left_alone(quick_folder: Path) -> None:
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_another_programs_database_is_left_alone_to_the_byte(quick_folder: Path, mode: str) -> None:
+    """Its journal mode too, which is kept in the file."""
     file = quick_folder / "theirs.db"
     with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
         connection.executescript("CREATE TABLE media_analysis (a); CREATE TABLE alembic_version (version_num TEXT)")
     content = file.read_bytes()
     assert "another program" in str(refusal(f"sqlite:///{file}", NotADatabase, create=True))

@@ -81,8 +81,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Server) -> str:
-    """A PostgreSQL database to copy; each process makes its own."""
-    name = f"{TEMPLATE}_{os.getpid()}"
+    """A PostgreSQL database to copy; each process makes its own, and each folder that imports these fixtures."""
+    name = f"{TEMPLATE}_{os.getpid()}_{next(_numbers)}"
     with postgres.connect() as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
     Store.open(postgres.url(name), create=True).close()
