@@ -50,6 +50,10 @@ def _is_want_of_memory(error: BaseException) -> bool:
 
 
 def _fit_to_travel(problem: Problem) -> Problem:
-    """Names of files need not be UTF-8 and may be in any text; messages and databases take nothing else."""
-    reason, hint = (text.encode("utf-8", "replace").decode() for text in (problem.reason, problem.hint))
+    """Names of files need not be UTF-8 and may be in any text; messages take nothing else, and PostgreSQL no NUL."""
+    reason, hint = (_clean(text) for text in (problem.reason, problem.hint))
     return replace(problem, reason=reason, hint=hint)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -26,6 +26,8 @@ __all__ = ["ChildCannotStart", "ChildFailure", "ChildProcess", "ChildStopped"]
 LOOK_EVERY_S = 0.1
 LEAVING_S = 5.0
 """What a child that closed its socket gets to be gone by itself, so that its exit can be told."""
+UNKILLABLE_S = 10.0
+"""How long a killed child is waited for: one that hangs in the kernel, on a dead network share, is left to it."""
 
 
 class ChildProcess:
@@ -183,12 +185,17 @@ class ChildProcess:
         self._killed = True
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._spawned.process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._spawned.process.wait(UNKILLABLE_S)
 
     def _why_no_start(self, error: ChildFailure) -> str:
-        code = self._exit_code
-        if isinstance(error, failures.ChildHung):
-            how = f"it was not ready within {self._limits.start_timeout_s:g} s"
-        else:
-            how = error.problem.reason if code is None else f"it ended by {failures.how_it_ended(code)} while starting"
+        match error:
+            case failures.ChildHung():
+                how = f"it was not ready within {self._limits.start_timeout_s:g} s"
+            case failures.ChildOverMemory():
+                how = f"it took more than {self._limits.memory_mb} MB to start (MOODREEL_CHILD_MEMORY_MB)"
+            case _ if self._exit_code is not None:
+                how = f"it ended by {failures.how_it_ended(self._exit_code)} while starting"
+            case _:
+                how = error.problem.reason
         return f"{how}\n{self._last_words.text()}".rstrip()

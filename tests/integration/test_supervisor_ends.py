@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.crews import BARE, SCRIPTED, Heard, children, do, listen, task, wait_until_gone
 from workers.limits import ChildLimits
-from workers.supervisor import Supervisor
+from workers.supervisor import ItemDone, Lane, Supervisor, TaskEnded
 
 
 def test_withdrawn_tasks_come_back_and_the_one_in_hand_goes_on(tmp_path: Path) -> None:
@@ -97,6 +97,23 @@ def test_a_child_that_hangs_while_it_starts_breaks_the_crew() -> None:
         heard = do(crew, task(1, "ok"))
     assert heard.broken == ["it was not ready within 0.3 s"]
     assert heard[1].untouched == (0,)
+
+
+def test_a_limit_too_small_to_start_in_is_named() -> None:
+    with Supervisor(1, ChildLimits(memory_mb=5), entry="tests.support.children:unbounded") as crew:
+        heard = do(crew, task(1, "grow:50"))
+    assert "it took more than 5 MB to start (MOODREEL_CHILD_MEMORY_MB)" in heard.broken[0]
+
+
+def test_a_listener_that_goes_away_takes_the_child_with_it() -> None:
+    lane = Lane(ChildLimits(), entry=SCRIPTED)
+    events = lane.run(task(1, "ok", "ok", "ok"))
+    next(events)
+    assert lane.pid() is not None
+    events.close()  # type: ignore[attr-defined]
+    assert lane.pid() is None, "or the next task would hear the answers to this one"
+    assert [type(event) for event in lane.run(task(2, "ok"))] == [ItemDone, TaskEnded]
+    lane.close()
 
 
 def test_a_child_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ def test_an_error_of_ours_speaks_for_itself() -> None:
     [
         MemoryError(),
         raised_from(
-            ModelError("model.failed", "yunet failed", ""), RuntimeError("bfc_arena.cc:360 Failed to allocate memory for requested buffer")
+            ModelError("model.failed", "yunet failed", ""),
+            RuntimeError("bfc_arena.cc:360 Failed to allocate memory for requested buffer"),
         ),
         raised_from(MediaError("media.corrupt", "no", ""), MemoryError()),
         OSError(12, "Cannot allocate memory"),
@@ -53,7 +54,7 @@ def test_what_nobody_foresaw_is_told_in_words_that_can_travel() -> None:
 
 
 def test_names_that_are_not_unicode_do_not_stop_a_problem() -> None:
-    assert problem_of(MediaError("a", "no such file: \udcff", "\udcfe")).reason == "no such file: ?"
+    assert problem_of(MediaError("a", "no such file: \udcff\0", "\udcfe")).reason == "no such file: ??"
 
 
 def test_every_way_to_end_has_words() -> None:
