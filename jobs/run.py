@@ -22,6 +22,7 @@ from jobs.progress import Snapshot
 from workers.desk import Assignment, Desk
 from workers.events import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
 from workers.messages import ProbeBatch, ProbeResult, SegmentResult
+from workers.places import NamedPlaces
 from workers.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class Runner:
         self._progress = controls.progress
         self._stop = controls.stop
         self._owner = owner_name()
-        self._desk = Desk(store, self._owner, job.id)
+        self._desk = Desk(store, self._owner, NamedPlaces(), job.id)
         self._work: dict[int, Assignment | ProbeBatch] = {}
         self._in_hand: dict[tuple[int, int], int] = {}
         self._numbers = iter(range(1 << 62))

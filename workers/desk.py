@@ -4,10 +4,9 @@ A desk serves one owner, embedded or fleet. It holds every claim it took until a
 their leases alive as long as its owner comes by.
 """
 
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,8 +14,6 @@ import structlog
 from db.records import (
     ClaimedSegment,
     Fence,
-    FileIdentity,
-    Location,
     Problem,
     SegmentCommit,
     SegmentFailure,
@@ -25,25 +22,17 @@ from db.records import (
 from db.states import SegmentState
 from db.store import Store
 from workers.analysis import AnalysisSpec
-from workers.hashing import CHANGED, current_identity, sha256_of
 from workers.messages import AnalyseBatch, SegmentResult, SegmentWork
+from workers.places import Places
 
 log = structlog.get_logger(__name__)
 
-LEASE_S = 180.0
-EXTEND_EVERY_S = 45.0
+LEASE_S = 60.0
+EXTEND_EVERY_S = 15.0
 PHOTO_BATCH = 16
 COMMIT_SEGMENTS = 32
 COMMIT_FRAMES = 2000
 COMMIT_EVERY_S = 0.25
-
-Locate = Callable[[Location], bytes]
-"""Where a file lies on this machine, as an absolute path."""
-
-
-def as_named(location: Location) -> bytes:
-    """The path as the submitter saw it: for work on the submitter's own machine."""
-    return os.path.join(location.root, location.relative)  # noqa: PTH118  names are bytes
 
 
 @dataclass(slots=True)
@@ -75,11 +64,11 @@ class Assignment:
 class Desk:
     """Takes segments of one job (or of any, if `job_id` is None) and settles them."""
 
-    def __init__(self, store: Store, owner: str, job_id: str | None = None, locate: Locate = as_named) -> None:
+    def __init__(self, store: Store, owner: str, places: Places, job_id: str | None = None) -> None:
         self._segments = store.segments
         self._owner = owner
+        self._places = places
         self._job_id = job_id
-        self._locate = locate
         self._held: set[Fence] = set()
         self._singles: deque[ClaimedSegment] = deque()
         self._commits: list[SegmentCommit] = []
@@ -171,14 +160,10 @@ class Desk:
         return [claim for claim in claims if not claim.failures] or claims[:1]
 
     def _work(self, claim: ClaimedSegment) -> SegmentWork | Problem:
-        """The work at the first place that still holds the content; else what is wrong at the best place."""
-        problems = []
-        for location in claim.locations:
-            found = _content_at(self._locate(location), location, claim.sha256)
-            if isinstance(found, FileIdentity):
-                return SegmentWork(found, claim.facts, claim.spec, AnalysisSpec.from_json(claim.spec_json))
-            problems.append(found)
-        return problems[0]
+        found = self._places.find(claim)
+        if isinstance(found, Problem):
+            return found
+        return SegmentWork(found, claim.facts, claim.spec, AnalysisSpec.from_json(claim.spec_json))
 
     def _committed(self, outcomes: Sequence[SegmentOutcome]) -> None:
         for commit, outcome in zip(self._commits, outcomes, strict=True):
@@ -213,18 +198,3 @@ class Desk:
 
 def _by_id(fence: Fence) -> int:
     return fence.segment_id
-
-
-def _content_at(path: bytes, location: Location, sha256: str) -> FileIdentity | Problem:
-    """The file at `path` if it holds what was admitted. One merely touched since is read once more to make sure."""
-    identity = current_identity(path)
-    if isinstance(identity, Problem):
-        return identity
-    if identity.size != location.size:
-        return CHANGED
-    if identity.mtime_ns == location.mtime_ns:
-        return identity
-    digest = sha256_of(identity)
-    if isinstance(digest, Problem):
-        return digest
-    return identity if digest == sha256 else CHANGED

@@ -1,0 +1,76 @@
+"""Where media lie on this machine: names of roots, each with the folder that it is mounted at here.
+
+A job file of a fleet is a root's name and a path below it. Every machine maps the names to mounts of its own, and
+nothing outside them is ever opened.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from db.records import Location, Problem
+from workers.errors import SettingsError
+
+_HINT = "write it like MOODREEL_MEDIA_ROOTS=main=/mnt/media,archive=/mnt/archive"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRoots:
+    """Folders by the names of their roots; folders are absolute and free of links."""
+
+    folders: Mapping[str, bytes]
+
+    def named(self, path: bytes) -> tuple[bytes, bytes]:
+        """The root's name and the path below it, of an absolute path; the innermost root wins.
+
+        Raises SettingsError where no root holds it.
+        """
+        real = os.path.realpath(path)
+        holding = [(folder, name) for name, folder in self.folders.items() if _holds(folder, real)]
+        if not holding:
+            shown = path.decode("utf-8", "backslashreplace")
+            roots = ", ".join(self.folders) or "none is set"
+            raise SettingsError(f"{shown} lies in no media root ({roots}): workers could not find it", _HINT)
+        folder, name = max(holding, key=lambda pair: len(pair[0]))
+        return name.encode(), os.path.relpath(real, folder)
+
+    def locate(self, location: Location) -> bytes | Problem:
+        """Where a job file lies on this machine, or why it cannot be opened here."""
+        folder = self.folders.get(location.root.decode("utf-8", "backslashreplace"))
+        if folder is None:
+            return _unknown_root(location.root)
+        path = os.path.realpath(os.path.join(folder, location.relative))  # noqa: PTH118  names are bytes
+        return path if _holds(folder, path) else OUTSIDE
+
+
+OUTSIDE = Problem(
+    "path.outside_root",
+    "it lies outside the media root that it names",
+    "submit the file from where it really lies; links that lead out of a root are not followed",
+)
+
+
+def _unknown_root(name: bytes) -> Problem:
+    shown = name.decode("utf-8", "backslashreplace")
+    return Problem(
+        "path.unknown_root",
+        f"this worker knows no media root named {shown!r}",
+        "add it to MOODREEL_MEDIA_ROOTS of every worker, then `moodreel retry`",
+    )
+
+
+def parse_roots(text: str) -> MediaRoots:
+    """`name=/folder,name=/folder` as roots. Raises SettingsError."""
+    folders: dict[str, bytes] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, folder = (part.strip() for part in pair.partition("="))
+        if not equals or not name or not folder.startswith("/") or "/" in name:
+            raise SettingsError(f"{pair!r} is no media root", _HINT)
+        if name in folders:
+            raise SettingsError(f"the media root {name!r} is given twice", _HINT)
+        folders[name] = os.path.realpath(os.fsencode(folder))
+    return MediaRoots(folders)
+
+
+def _holds(folder: bytes, path: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
