@@ -39,7 +39,7 @@ class NamedPlaces:
 
 
 class RootedPlaces:
-    """Files below media roots that this machine mounts: each is hashed before it is trusted, and again when it changes."""
+    """Files below media roots mounted here: each is hashed before it is trusted, and again when it changes."""
 
     def __init__(self, roots: MediaRoots) -> None:
         self._roots = roots
