@@ -4,9 +4,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from db.states import FrameStatus, JobState, SegmentState
+from db.job_records import AnalysisRecord, JobCounts, JobLine, JobRecord, MediaKind, NewJob
+from db.states import FrameStatus, SegmentState
 
-MediaKind = Literal["photo", "video"]
+__all__ = [
+    "Admission",
+    "AnalysisRecord",
+    "ClaimedSegment",
+    "Face",
+    "Fence",
+    "FileIdentity",
+    "Frame",
+    "JobCounts",
+    "JobFile",
+    "JobLine",
+    "JobRecord",
+    "KnownMedia",
+    "Location",
+    "MediaFacts",
+    "MediaKind",
+    "NewJob",
+    "Problem",
+    "SegmentCommit",
+    "SegmentFailure",
+    "SegmentOutcome",
+    "SegmentSpec",
+    "Timing",
+]
+
 Timing = Literal["pts", "derived"]
 
 
@@ -105,58 +130,6 @@ class SegmentSpec:
     """Sampled frames to expect."""
     weight: float = 1.0
     """Work to expect in megapixels decoded: scales the deadline."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysisRecord:
-    """What was asked of the pixels. Two requests with the same fingerprint share every result."""
-
-    fingerprint: str
-    kind: MediaKind
-    spec_json: str
-    """The canonical JSON that the fingerprint hashes: `workers.analysis` writes and reads it."""
-    sampling: str
-    """For people: `every 1s`, `every frame`, ...; empty for photos."""
-    detector: str
-    detector_sha256: str
-    scorer: str
-    scorer_sha256: str
-    pipeline_revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """One request. `request_json` holds what `resume` needs to continue the walk."""
-
-    id: str
-    name: str | None
-    request_json: str
-    video_analysis: AnalysisRecord
-    photo_analysis: AnalysisRecord
-    program_version: str
-    submitter: str
-    """host:pid of the process that walks the folders."""
-    priority: int = 0
-    max_calls: int | None = None
-    max_cost: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job as stored."""
-
-    id: str
-    name: str | None
-    state: JobState
-    request_json: str
-    video_analysis_id: int
-    photo_analysis_id: int
-    program_version: str
-    submitter: str
-    submitter_seen_at: str
-    created_at: str
-    sealed_at: str | None
-    skipped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,52 +265,3 @@ class SegmentOutcome:
     """False: the fence was void, somebody else has the segment, nothing was written."""
     state: SegmentState | None
     """The segment's state afterwards; None where it was refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobCounts:
-    """Where a job stands, counted from the truth."""
-
-    files: int
-    files_failed: int
-    """Files that could not be read, or of which a segment failed."""
-    files_partial: int
-    """Files cut short or damaged, analysed as far as they go."""
-    files_done: int
-    skipped: int
-    segments: int
-    queued: int
-    running: int
-    done: int
-    failed: int
-    targets: int
-    """Sampled frames the job asks for."""
-    frames: int
-    faces: int
-    media_s: float
-    """Length of its videos in seconds, each distinct recording once."""
-    media_done_s: float
-
-    @property
-    def finished(self) -> bool:
-        """No segment of it can run any more (whether its walk is sealed is another question)."""
-        return self.queued == 0 and self.running == 0
-
-
-@dataclass(frozen=True, slots=True)
-class JobLine:
-    """One job in a list of jobs."""
-
-    job: JobRecord
-    files: int
-    files_failed: int
-    """Files that could not be read, or of which a segment failed."""
-    segments: int
-    left: int
-    """Segments that are queued or running."""
-    done: int
-    failed: int
-    frames: int
-    faces: int
-    silent_s: float
-    """Seconds since its submitter was last heard of, by the database's clock."""

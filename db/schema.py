@@ -1,7 +1,5 @@
 """The whole schema. Every table has a sentence, every state a constraint. Times are UTC by the database's clock."""
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 from sqlalchemy import (
     BigInteger,
@@ -13,44 +11,34 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
 )
 
 from db.clock import Timestamp
-from db.emotions import EMOTIONS
-from db.states import FrameStatus, JobState, MediaAnalysisState, SegmentState, TrackState
+from db.schema_base import Id, metadata, one_of, problem_columns
+from db.schema_results import LANDMARKS, api_call, face, frame, paid_score
+from db.states import JobState, MediaAnalysisState, SegmentState, TrackState
 
-LANDMARKS = tuple(
-    f"{part}_{axis}" for part in ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth") for axis in "xy"
-)
-"""The person's right and left, as the detector means them."""
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-Id = BigInteger().with_variant(Integer, "sqlite")
-# Tables from which rows are forgotten say sqlite_autoincrement: an id that a late worker or a person still holds must
-# never come to mean something else.
-
-
-def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
-    names = ", ".join(f"'{state.value}'" for state in states)
-    return CheckConstraint(f"{column} IN ({names})", name=column)
-
-
-def _problem() -> list[Column[str]]:
-    return [Column("error_code", Text), Column("error_reason", Text), Column("error_hint", Text)]
-
+__all__ = [
+    "LANDMARKS",
+    "analysis",
+    "api_call",
+    "face",
+    "frame",
+    "job",
+    "job_file",
+    "media",
+    "media_analysis",
+    "metadata",
+    "paid_score",
+    "path_hash",
+    "runnable",
+    "segment",
+    "tag",
+    "worker",
+]
 
 analysis = Table(
     "analysis",
@@ -89,7 +77,7 @@ job = Table(
     Column("cancelled_at", Timestamp),
     Column("finished_at", Timestamp),
     Column("request_json", Text, nullable=False),
-    _one_of("state", JobState),
+    one_of("state", JobState),
     comment="One request: it holds no results, only files that ask for them.",
 )
 
@@ -117,7 +105,7 @@ media = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False, unique=True),
     Column("created_at", Timestamp, nullable=False),
-    *_problem(),
+    *problem_columns(),
     Index(None, "path"),
     CheckConstraint("kind IN ('photo', 'video')", name="kind"),
     CheckConstraint("timing IN ('pts', 'derived')", name="timing"),
@@ -155,8 +143,8 @@ media_analysis = Table(
     Column("completed_at", Timestamp),
     UniqueConstraint("media_id", "analysis_id"),
     Index(None, "analysis_id"),
-    _one_of("state", MediaAnalysisState),
-    _one_of("track_state", TrackState),
+    one_of("state", MediaAnalysisState),
+    one_of("track_state", TrackState),
     sqlite_autoincrement=True,
     comment="One media under one analysis, shared by every job that asks the same.",
 )
@@ -174,7 +162,7 @@ job_file = Table(
     Column("tags_json", Text, nullable=False),
     Column("media_id", Id, ForeignKey("media.id", ondelete="CASCADE")),
     Column("media_analysis_id", Id, ForeignKey("media_analysis.id", ondelete="CASCADE")),
-    *_problem(),
+    *problem_columns(),
     UniqueConstraint("job_id", "root", "relative"),
     Index(None, "media_id"),
     Index(None, "media_analysis_id", "job_id"),
@@ -222,9 +210,9 @@ segment = Table(
     Column("not_before", Timestamp),
     Column("dispatched_at", Timestamp),
     Column("updated_at", Timestamp, nullable=False),
-    *_problem(),
+    *problem_columns(),
     UniqueConstraint("media_analysis_id", "ordinal"),
-    _one_of("state", SegmentState),
+    one_of("state", SegmentState),
     CheckConstraint("(state = 'running') = (lease_until IS NOT NULL)", name="lease_while_running"),
     CheckConstraint("(state = 'running') = (owner IS NOT NULL)", name="owner_while_running"),
     CheckConstraint("(state <> 'failed') OR (error_code IS NOT NULL)", name="reason_when_failed"),
@@ -246,74 +234,6 @@ Index(
     segment.c.lease_until,
     sqlite_where=segment.c.state == sa.text("'running'"),
     postgresql_where=segment.c.state == sa.text("'running'"),
-)
-
-frame = Table(
-    "frame",
-    metadata,
-    Column("media_analysis_id", Id, ForeignKey("media_analysis.id", ondelete="CASCADE"), primary_key=True),
-    Column("pts", BigInteger, primary_key=True, autoincrement=False),
-    Column("time_s", Double, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("faces", Integer, nullable=False),
-    Column("faces_dropped", Integer, nullable=False),
-    Column("segment_id", Id, ForeignKey("segment.id", ondelete="CASCADE"), nullable=False),
-    Index(None, "segment_id"),
-    _one_of("status", FrameStatus),
-    sqlite_with_rowid=False,
-    comment="One sampled picture, also when it holds no face. Its natural key makes a replay harmless.",
-)
-
-face = Table(
-    "face",
-    metadata,
-    Column("media_analysis_id", Id, primary_key=True),
-    Column("pts", BigInteger, primary_key=True, autoincrement=False),
-    Column("face", Integer, primary_key=True, autoincrement=False),
-    Column("time_s", Double, nullable=False),
-    Column("track", Integer),
-    *(Column(name, Double, nullable=False) for name in ("box_x", "box_y", "box_width", "box_height")),
-    Column("confidence", Double, nullable=False),
-    Column("dominant", Text),
-    *(Column(name, Double) for name in EMOTIONS),
-    Column("valence", Double),
-    *(Column(name, Double, nullable=False) for name in LANDMARKS),
-    Column("attributes", Text),
-    Column("appearance", LargeBinary),
-    sa.ForeignKeyConstraint(["media_analysis_id", "pts"], ["frame.media_analysis_id", "frame.pts"], ondelete="CASCADE"),
-    sqlite_with_rowid=False,
-    comment="One face in one frame, numbered from left to right; it repeats the time of its frame.",
-)
-
-paid_score = Table(
-    "paid_score",
-    metadata,
-    Column("segment_id", Id, ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True),
-    Column("pts", BigInteger, primary_key=True, autoincrement=False),
-    Column("face", Integer, primary_key=True, autoincrement=False),
-    Column("scorer", Text, primary_key=True),
-    Column("answer_json", Text, nullable=False),
-    Column("created_at", Timestamp, nullable=False),
-    comment="A service's answer for one face, written on receipt so that it is never paid for twice.",
-)
-
-api_call = Table(
-    "api_call",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("job_id", Text, ForeignKey("job.id", ondelete="SET NULL")),
-    Column("scorer", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("http_status", Integer),
-    Column("faces", Integer, nullable=False),
-    Column("transactions", Integer, nullable=False),
-    Column("cost", Double),
-    Column("retry", Integer, nullable=False, server_default="0"),
-    Column("duration_s", Double, nullable=False),
-    Column("request_id", Text),
-    Column("created_at", Timestamp, nullable=False),
-    Index(None, "job_id"),
-    comment="One request to a paid service: what it cost and how it ended.",
 )
 
 worker = Table(
