@@ -60,6 +60,12 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite URL; None for PostgreSQL. Raises DatabaseUnusable for a URL that is neither."""
+    parsed = parse_url(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
 def sqlite_file(engine: Engine) -> Path | None:
     """The file of an SQLite engine; None for PostgreSQL."""
     return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None

@@ -19,6 +19,7 @@ class Store:
 
     def __init__(self, engine: Engine, patience_s: float = PATIENCE_S) -> None:
         self.engine = engine
+        self.patience_s = patience_s
         self.jobs = JobStore(engine, patience_s)
         self.intake = IntakeStore(engine, patience_s)
         self.segments = SegmentStore(engine, patience_s)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
-from db.engine import has_wal_reset_fix
+from db.engine import file_of, has_wal_reset_fix
 from db.errors import DatabaseUnusable, StoreError
 from db.store import Store
 from workers.errors import WorkError
@@ -120,7 +120,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield Finding("database", Verdict.FAULT, str(error), error.hint)
             return
         yield Finding("database", Verdict.NOTE, str(error), "`moodreel run PATH` makes it")
-        yield from _disk(Path(settings.database_url.removeprefix("sqlite:///")))
+        yield from _disk(file_of(settings.database_url))
     except StoreError as error:
         yield Finding("database", Verdict.FAULT, str(error), error.hint)
 

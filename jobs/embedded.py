@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.engine import file_of
 from db.overview import Overview
 from db.records import JobCounts, JobRecord
 from db.states import JobState
@@ -17,7 +18,7 @@ from jobs.progress import Progress
 from jobs.request import RunRequest
 from jobs.run import Runner, owner_name
 from jobs.submit import create_job
-from workers.settings import Settings
+from workers.settings import Settings, file_url
 from workers.supervisor import Supervisor
 
 
@@ -48,7 +49,7 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
     """Walk and probe as a run would, into a database that is thrown away. Nothing is analysed."""
     with (
         tempfile.TemporaryDirectory(prefix="moodreel-") as folder,
-        Store.open(f"sqlite:///{Path(folder) / 'preview.db'}", create=True) as store,
+        Store.open(file_url(Path(folder) / "preview.db"), create=True) as store,
         _stoppable() as stop,
         Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
     ):
@@ -60,8 +61,8 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
 
 
 def _done_already(url: str, preview_store: Store, job: JobRecord, request: RunRequest) -> frozenset[str]:
-    path = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:") and not path.exists():
+    file = file_of(url)
+    if file is not None and not file.exists():
         return frozenset()
     digests = Overview(preview_store.engine).digests(job.id)
     with Store.open(url) as real:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.support.databases"]
+
 settings.register_profile("moodreel", derandomize=True, deadline=None)
 settings.load_profile("moodreel")
 

@@ -6,8 +6,9 @@ their leases alive as long as its owner comes by.
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 import structlog
 
@@ -70,6 +71,7 @@ class Desk:
         self._places = places
         self._job_id = job_id
         self._held: set[Fence] = set()
+        self._lock = Lock()
         self._singles: deque[ClaimedSegment] = deque()
         self._commits: list[SegmentCommit] = []
         self._failures: list[SegmentFailure] = []
@@ -84,9 +86,17 @@ class Desk:
         """Whether a claim of ours still waits for its outcome."""
         return bool(self._held)
 
-    def take(self) -> Assignment | None:
-        """The next work, or None where nothing is runnable now. Files that are gone are settled on the way."""
-        while claims := self._claim():
+    @property
+    def fences(self) -> list[Fence]:
+        """The claims that wait for their outcome; may be asked from another thread."""
+        with self._lock:
+            return sorted(self._held, key=_by_id)
+
+    def take(self, ids: Sequence[int] | None = None) -> Assignment | None:
+        """The next work (of these segments, if given), or None where nothing is runnable now. Files that are gone are
+        settled on the way.
+        """
+        while claims := self._claim(ids):
             works = [(claim, self._work(claim)) for claim in claims]
             good = [(claim, work) for claim, work in works if isinstance(work, SegmentWork)]
             for claim, problem in works:
@@ -129,8 +139,12 @@ class Desk:
         if late or frames >= COMMIT_FRAMES or waiting >= COMMIT_SEGMENTS:
             self.flush()
         if self._held and time.monotonic() - self._extended >= EXTEND_EVERY_S:
-            self._extended = time.monotonic()
-            self._held.difference_update(self._segments.extend(sorted(self._held, key=_by_id), LEASE_S))
+            self.extend()
+
+    def extend(self) -> None:
+        """Hold on to what is in hand; may be called from another thread."""
+        self._extended = time.monotonic()
+        self._let_go(self._segments.extend(self.fences, LEASE_S))
 
     def flush(self) -> None:
         """Write every outcome that waits. Raises a StoreError when the database cannot take it; then all is kept."""
@@ -140,7 +154,7 @@ class Desk:
             self._charged(self._segments.fail(self._failures))
         if self._returned:
             self._segments.give_back(self._returned)
-            self._held.difference_update(self._returned)
+            self._let_go(self._returned)
             self._returned = []
 
     def give_back_singles(self) -> None:
@@ -148,13 +162,15 @@ class Desk:
         self.untouched(tuple(self._singles))
         self._singles.clear()
 
-    def _claim(self) -> list[ClaimedSegment]:
+    def _claim(self, ids: Sequence[int] | None) -> list[ClaimedSegment]:
         if self._singles:
             return [self._singles.popleft()]
-        claims = self._segments.claim(self._owner, LEASE_S, 1, job_id=self._job_id)
+        claims = self._segments.claim(self._owner, LEASE_S, 1, job_id=self._job_id, ids=ids)
         if claims and claims[0].facts.kind == "photo" and not claims[0].failures:
-            claims += self._segments.claim(self._owner, LEASE_S, PHOTO_BATCH - 1, job_id=self._job_id, kind="photo")
-        self._held.update(claim.fence for claim in claims)
+            more = PHOTO_BATCH - 1
+            claims += self._segments.claim(self._owner, LEASE_S, more, job_id=self._job_id, ids=ids, kind="photo")
+        with self._lock:
+            self._held.update(claim.fence for claim in claims)
         # What has failed before runs alone: if it takes its child with it, no other is held up.
         self._singles.extend(claim for claim in claims[1:] if claim.failures)
         return [claim for claim in claims if not claim.failures] or claims[:1]
@@ -169,6 +185,10 @@ class Desk:
         for commit, outcome in zip(self._commits, outcomes, strict=True):
             media_s = self._media_s.pop(commit.fence)
             if not self._settled(outcome):
+                continue
+            if outcome.state is not SegmentState.DONE:  # numbers that no database holds: it failed, for good
+                self.counts.failures += 1
+                self.counts.failed += 1
                 continue
             self.counts.segments += 1
             self.counts.frames += len(commit.frames)
@@ -185,11 +205,15 @@ class Desk:
         self._failures = []
 
     def _settled(self, outcome: SegmentOutcome) -> bool:
-        self._held.discard(outcome.fence)
+        self._let_go((outcome.fence,))
         if not outcome.accepted:
             self.counts.refused += 1
             log.warning("action=outcome-refused", segment=outcome.fence.segment_id, attempt=outcome.fence.attempt)
         return outcome.accepted
+
+    def _let_go(self, fences: Iterable[Fence]) -> None:
+        with self._lock:
+            self._held.difference_update(fences)
 
     def _stamp(self) -> None:
         if not (self._commits or self._failures or self._returned):

@@ -110,6 +110,12 @@ class Lane:
         if child is not None:
             child.stop_now()
 
+    def abandon(self) -> None:
+        """Have the child killed within a moment: nobody wants its work any more. The next task gets a fresh one."""
+        child = self._child
+        if child is not None:
+            child.stop_now()
+
     def close(self) -> None:
         """End the child."""
         child, self._child = self._child, None

@@ -87,7 +87,12 @@ class Settings(BaseSettings):
 
 def database_url(text: str) -> str:
     """A database URL of what a person wrote: a plain path means an SQLite file."""
-    return text if "://" in text or text.startswith("sqlite:") else f"sqlite:///{text}"
+    return text if "://" in text or text.startswith("sqlite:") else file_url(text)
+
+
+def file_url(path: str | Path) -> str:
+    """The URL of an SQLite file, whatever its name holds."""
+    return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
 
 
 def _misset(error: ValidationError) -> SettingsError:

@@ -61,12 +61,12 @@ def demo(output: Folder = "moodreel-demo", workers: options.Workers = None) -> N
     from jobs.demo.media import make_media
 
     folder = Path(output)
-    settings = settings_of(f"sqlite:///{folder / 'moodreel.db'}", workers)
+    settings = settings_of(str(folder / "moodreel.db"), workers)
     say(f"making sample media in {folder / 'media'}")
     make_media(folder / "media")
     say(f"$ moodreel run {folder / 'media'} --database {folder / 'moodreel.db'}")
     failed = _analyse(settings, folder / "media")
-    _show_query(settings)
+    _show_query(settings, folder)
     _export(settings, folder)
     say(f'\nlook around: cd {folder}; moodreel query "SELECT * FROM problems"; moodreel schema')
     if failed != EXPECTED_FAILURES:
@@ -96,12 +96,12 @@ def _analyse(settings: "Settings", media: Path) -> int:
     return outcome.counts.files_failed
 
 
-def _show_query(settings: "Settings") -> None:
+def _show_query(settings: "Settings", folder: Path) -> None:
     from db.query import open_query
     from jobs.cli.output import say
     from jobs.cli.results import query_url, show_rows
 
-    say(f'\n$ moodreel query "{DEMO_QUERY}" --database {settings.database_url.removeprefix("sqlite:///")}')
+    say(f'\n$ moodreel query "{DEMO_QUERY}" --database {folder / "moodreel.db"}')
     with open_query(query_url(settings), DEMO_QUERY, {}, DEMO_TIMEOUT_S) as result:
         show_rows(result)
 

@@ -1,3 +1,0 @@
-"""Everything here runs on SQLite and on PostgreSQL."""
-
-from tests.support.databases import *  # noqa: F403  fixtures

@@ -1,3 +1,0 @@
-"""Migrations run on SQLite and on PostgreSQL."""
-
-from tests.support.databases import *  # noqa: F403  fixtures
