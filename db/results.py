@@ -50,15 +50,21 @@ def write_frames(connection: Connection, segments: Sequence[Written]) -> bool:
 def unsound(frames: Sequence[Frame]) -> Problem | None:
     """Why no database could hold these results, if so: SQLite takes NaN for NULL, and an order by it means nothing."""
     for one in frames:
+        if not -(2**63) <= one.pts < 2**63:
+            return _unsound(one)
         for found in one.faces:
             numbers = (*_box(found), *found.landmarks, *(found.scores or ()), one.time_s)
             if not math.isfinite(sum(numbers)) or len(found.scores or EMOTIONS) != len(EMOTIONS):
-                return Problem(
-                    "segment.unsound",
-                    f"its analysis gave numbers that are none, at {one.time_s} s",
-                    "please report this with the file, if you may share it",
-                )
+                return _unsound(one)
     return None
+
+
+def _unsound(one: Frame) -> Problem:
+    return Problem(
+        "segment.unsound",
+        f"its analysis gave numbers that are none, at {one.time_s} s",
+        "please report this with the file, if you may share it",
+    )
 
 
 def count_frames(frames: Sequence[Frame]) -> dict[str, int]:

@@ -133,6 +133,13 @@ def test_a_score_that_is_no_number_fails_its_segment_for_good_and_only_it(store:
     assert counters(store) == counted_truth(store)
 
 
+def test_a_timestamp_that_no_database_holds_fails_its_segment_for_good(store: Store) -> None:
+    admit(store, start(store), photo("a.jpg"))
+    (claimed,) = store.segments.claim("w", 60, 1)
+    commit = SegmentCommit(claimed.fence, (Frame(2**63, 0.0),))
+    assert [outcome.state for outcome in store.segments.commit([commit])] == [SegmentState.FAILED]
+
+
 def test_a_late_commit_meets_a_fence_after_its_lease_ran_out(store: Store) -> None:
     admit(store, start(store), photo("a.jpg"))
     (late,) = store.segments.claim("slow", 60, 1)

@@ -16,7 +16,7 @@ from workers.video.orientation import Orientation
 from workers.video.photo_header import claimed_size, ends_early
 from workers.video.photo_pixels import to_bgr
 from workers.video.problems import MAX_PHOTO_PIXELS, corrupt, too_large, truncated, unreadable
-from workers.video.sniff import HEIC, Format
+from workers.video.sniff import HEIC, TIFF, Format
 
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
@@ -55,8 +55,9 @@ def read_photo(path: bytes, form: Format) -> NDArray[np.uint8]:
 def _decoded(path: bytes, form: Format) -> tuple[NDArray[np.uint8], int]:
     """The pixels, and how they must still be turned (a reader that turned them itself says: upright)."""
     with _open(path, form) as image:
+        turn = _turn(image)  # before loading, as the probe saw it: a PNG may have metadata behind its pixels
         image.load()
-        return to_bgr(image), _turn(image)
+        return to_bgr(image), _turn(image) if form == TIFF else turn
 
 
 @contextmanager
@@ -100,7 +101,8 @@ def _check_size(width: int, height: int) -> None:
 
 def _turn(image: Image.Image) -> int:
     try:
-        turn = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT)
+        # The base class's: that of PNG decodes the whole picture in search of metadata behind it.
+        turn = Image.Image.getexif(image).get(_EXIF_ORIENTATION, _UPRIGHT)
     except Exception:  # noqa: BLE001  Pillow stumbles in any way over damaged metadata; the pixels may be sound
         return _UPRIGHT
     return turn if isinstance(turn, int) else _UPRIGHT
