@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 
 from db.engine import BUSY_TIMEOUT_MS, sqlite_file, translated
-from db.errors import DatabaseUnusable
+from db.errors import DatabaseFull, DatabaseUnusable
+from db.files import trouble_with, whole_file
 
 
 def backup(engine: Engine, target: Path) -> None:
@@ -21,22 +22,14 @@ def backup(engine: Engine, target: Path) -> None:
         raise DatabaseUnusable("a PostgreSQL database is backed up by its own tools", "run pg_dump -Fc on it")
     if not source.exists():
         raise DatabaseUnusable(f"there is no database at {source}", "name one with --database")
-    if target.exists():
-        raise DatabaseUnusable(f"{target} exists already", "name another file, or remove it first")
-    if not target.absolute().parent.is_dir():
-        raise DatabaseUnusable(f"there is no folder {target.parent}", "make it, or name another")
-    partial = target.with_name(target.name + ".part")
-    partial.unlink(missing_ok=True)
     try:
-        with translated(), closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
-            connection.execute("VACUUM INTO ?", (os.fspath(partial),))
-        _to_disk(partial)
-        partial.rename(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        with whole_file(target, replace=False) as partial:
+            _copy(source, partial)
+    except OSError as error:
+        trouble = trouble_with(target, error)
+        raise (DatabaseFull if trouble.passing else DatabaseUnusable)(trouble.message, trouble.hint) from error
 
 
-def _to_disk(file: Path) -> None:
-    """VACUUM INTO leaves its output to the operating system; a backup should outlive a power cut."""
-    with file.open("rb+") as stream:
-        os.fsync(stream.fileno())
+def _copy(source: Path, empty: Path) -> None:
+    with translated(), closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+        connection.execute("VACUUM INTO ?", (os.fspath(empty),))

@@ -1,6 +1,7 @@
 """The life of a database: made, checked, upgraded. Migrations are Alembic's and travel in the package."""
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -13,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 
 from db.backup import backup
 from db.engine import APPLICATION_ID, reading, sqlite_file, writing
-from db.errors import DatabaseTooNew, DatabaseTooOld, DatabaseUnusable, NotADatabase
+from db.errors import DatabaseMissing, DatabaseTooNew, DatabaseTooOld, DatabaseUnusable, NotADatabase
+from db.files import trouble_with
 from db.views import create_views, drop_views
 
-__all__ = ["HEAD", "backup", "prepare", "revision_of", "upgrade"]
+__all__ = ["HEAD", "backup", "check_file", "prepare", "revision_of", "upgrade"]
 
 HEAD = "0001"
 """The schema revision of this program: the newest migration. Written down, since asking Alembic takes 0.2 s."""
@@ -34,7 +36,7 @@ def prepare(engine: Engine, create: bool) -> None:
 
     Raises NotADatabase, DatabaseTooNew, DatabaseTooOld, DatabaseUnusable.
     """
-    _refuse_missing(engine, create)
+    check_file(engine, create)
     revision = revision_of(engine)
     if revision is None and create:
         writing(engine, _fill)
@@ -79,16 +81,32 @@ def revision_of(engine: Engine) -> str | None:
     return str(revision)
 
 
-def _refuse_missing(engine: Engine, create: bool) -> None:
+def check_file(engine: Engine, create: bool) -> None:
+    """Make sure, before anything opens it, that an SQLite file is there, or may be made if `create`, and is one.
+
+    Raises DatabaseUnusable, NotADatabase.
+    """
     path = sqlite_file(engine)
     if path is None:
         return
-    if path.exists():
-        if path.is_file() and 0 < path.stat().st_size < _SMALLEST_SQLITE:
-            raise NotADatabase(f"{path} is not an SQLite database", "name another file (--database sqlite:///FILE)")
+    try:
+        Path(f"{path}-journal").exists()  # raises where SQLite could not give its journal that name
+        found = path.stat()
+    except FileNotFoundError:
+        _refuse_missing(path, create)
         return
+    except OSError as error:
+        trouble = trouble_with(path, error)
+        raise DatabaseUnusable(trouble.message, trouble.hint + "; --database names another") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise NotADatabase(f"{path} is no plain file", "name another one with --database")
+    if 0 < found.st_size < _SMALLEST_SQLITE:
+        raise NotADatabase(f"{path} is not an SQLite database", "name another file (--database sqlite:///FILE)")
+
+
+def _refuse_missing(path: Path, create: bool) -> None:
     if not create:
-        raise DatabaseUnusable(
+        raise DatabaseMissing(
             f"there is no database at {path}", "run `moodreel run PATH` first, or name one with --database"
         )
     if not path.parent.is_dir():

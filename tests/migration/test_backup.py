@@ -1,5 +1,6 @@
 """A backup is whole or not there, and others go on writing meanwhile."""
 
+import errno
 import sqlite3
 import threading
 from contextlib import closing
@@ -10,6 +11,7 @@ import pytest
 from db.backup import backup
 from db.engine import APPLICATION_ID
 from db.errors import DatabaseUnusable
+from db.files import whole_file
 from db.store import Store
 from tests.support.dbmaking import admit, photo, rows, run_all, start
 
@@ -66,6 +68,42 @@ def test_a_backup_replaces_nothing_and_leaves_nothing_behind(store: Store, quick
         backup(store.engine, quick_folder / "none" / "kept.db")
     assert (quick_folder / "kept.db").read_text() == "mine"
     assert sorted(path.name for path in quick_folder.glob("*.db*") if "moodreel" not in path.name) == ["kept.db"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_backup_touches_nothing_of_yours_beside_it(store: Store, quick_folder: Path) -> None:
+    (quick_folder / "kept.db.part").write_text("mine")
+    backup(store.engine, quick_folder / "kept.db")
+    assert (quick_folder / "kept.db.part").read_text() == "mine"
+    assert not list(quick_folder.glob(".moodreel-*"))
+
+
+def not_linked(self: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, "this file system knows no hard links")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_turns_up_in_the_meantime_is_left_alone(
+    links: bool, quick_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", not_linked)
+    with whole_file(quick_folder / "free", replace=False) as partial:
+        partial.write_text("ours")
+    assert (quick_folder / "free").read_text() == "ours"
+    with pytest.raises(FileExistsError), whole_file(quick_folder / "taken", replace=False):
+        (quick_folder / "taken").write_text("mine")
+    assert (quick_folder / "taken").read_text() == "mine"
+    assert sorted(path.name for path in quick_folder.iterdir()) == ["free", "taken"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize(("name", "said"), [("x" * 300, "too long"), ("kept.db/below.db", "no folder|Not a directory")])
+def test_a_backup_to_an_impossible_name_says_so(store: Store, quick_folder: Path, name: str, said: str) -> None:
+    (quick_folder / "kept.db").write_text("mine")
+    with pytest.raises(DatabaseUnusable, match=said) as caught:
+        backup(store.engine, quick_folder / name)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
