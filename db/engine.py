@@ -1,6 +1,7 @@
 """Connections: SQLite and PostgreSQL made to behave alike, drivers' exceptions translated, transactions retried."""
 
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ def parse_url(url: str) -> URL:
     """A database URL of a kind we serve. Raises DatabaseUnusable; the message holds no password."""
     hint = "use sqlite:///FILE or postgresql://USER@HOST/DATABASE (MOODREEL_DATABASE_URL or --database)"
     try:
-        parsed = make_url(url)
+        parsed = make_url(re.sub(r"^postgres(?=://)", "postgresql", url))  # as many hosters spell it
         backend = parsed.get_backend_name()
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise DatabaseUnusable("the database URL cannot be understood", hint) from None

@@ -5,6 +5,7 @@ StoreError                      anything below
 │  ├─ DatabaseLocked            another program holds the SQLite file
 │  └─ DatabaseFull              no space left on its disk
 ├─ DatabaseUnusable             will not work however often it is tried
+│  ├─ DatabaseMissing            there is none, and nobody said to make one
 │  ├─ NotADatabase              the file is something else, or another program's database
 │  ├─ DatabaseTooNew            written by a newer Moodreel
 │  └─ DatabaseTooOld            needs `moodreel db upgrade`
@@ -40,6 +41,10 @@ class DatabaseFull(DatabaseUnavailable):
 
 class DatabaseUnusable(StoreError):
     """The database will not work however often it is tried."""
+
+
+class DatabaseMissing(DatabaseUnusable):
+    """There is none, and nobody said to make one."""
 
 
 class NotADatabase(DatabaseUnusable):

@@ -127,13 +127,13 @@ class JobStore:
         self._write(work)
 
     def revive(self, job_id: str) -> None:
-        """Undo a cancellation: the walk is taken up again and the job's segments are wanted again."""
+        """Undo a cancellation: the job's segments are wanted again, and its walk goes on where it was not complete."""
 
         def work(connection: Connection) -> None:
             connection.execute(
                 sa.update(job)
                 .where(job.c.id == job_id, job.c.state == JobState.CANCELLED)
-                .values(state=JobState.DISCOVERING, cancelled_at=None, sealed_at=None)
+                .values(state=_UNCANCELLED, cancelled_at=None)
             )
             connection.execute(sa.update(job).where(job.c.id == job_id).values(finished_at=None))
             lock_analyses(connection, analyses_of(job_id))
@@ -142,8 +142,8 @@ class JobStore:
         self._write(work)
 
     def retry(self, job_id: str) -> int:
-        """Queue the job's failed segments again under raised caps, and forget its file problems so that a new walk
-        looks at those files afresh. Returns how many of both there were.
+        """Queue the job's failed segments again under raised caps, and forget its file problems (`unread` names them
+        beforehand) so that those files can be looked at afresh. Returns how many of both there were.
         """
 
         def work(connection: Connection) -> int:
@@ -168,15 +168,24 @@ class JobStore:
                 sa.delete(job_file).where(job_file.c.job_id == job_id, job_file.c.error_code.is_not(None))
             ).rowcount
             if segments or files:
+                walk = {"state": JobState.DISCOVERING, "sealed_at": None} if files else {"state": _UNCANCELLED}
                 connection.execute(
-                    sa.update(job)
-                    .where(job.c.id == job_id)
-                    .values(state=JobState.DISCOVERING, sealed_at=None, cancelled_at=None, finished_at=None)
+                    sa.update(job).where(job.c.id == job_id).values(cancelled_at=None, finished_at=None, **walk)
                 )
                 refresh_wanted(connection, analyses)
             return segments + files
 
         return self._write(work)
+
+    def unread(self, job_id: str) -> Sequence[tuple[bytes, bytes]]:
+        """Root and relative path of every file of the job that could not be read."""
+        wanted = sa.select(job_file.c.root, job_file.c.relative).where(
+            job_file.c.job_id == job_id, job_file.c.error_code.is_not(None)
+        )
+        with reading(self._engine) as connection:
+            return [
+                (bytes(row.root), bytes(row.relative)) for row in connection.execute(wanted.order_by(job_file.c.id))
+            ]
 
     def counts(self, job_id: str) -> JobCounts:
         """Where the job stands."""
@@ -191,6 +200,8 @@ class JobStore:
         return writing(self._engine, work, self._patience_s)
 
 
+_UNCANCELLED = sa.case((job.c.sealed_at.is_(None), JobState.DISCOVERING.value), else_=JobState.SEALED.value)
+"""What a job is once nobody has cancelled it: its walk goes on, or was complete."""
 _NO_PROBLEM: dict[str, None] = {"error_code": None, "error_reason": None, "error_hint": None}
 
 

@@ -54,7 +54,7 @@ class Overview:
         self._engine = engine
 
     def files(self, job_id: str, limit: int) -> list[FileLine]:
-        """The first `limit` readable files of a job, in the order they were found."""
+        """The first `limit` readable files of a job, by root and path."""
         with reading(self._engine) as connection:
             rows = connection.execute(_file_rows(job_id).limit(limit)).all()
             seen = _seen(connection, {row.media_analysis_id for row in rows})
@@ -124,7 +124,7 @@ def _file_rows(job_id: str) -> sa.Select[tuple[object, ...]]:
         .join(media, media.c.id == job_file.c.media_id)
         .join(media_analysis, media_analysis.c.id == job_file.c.media_analysis_id)
         .where(job_file.c.job_id == job_id)
-        .order_by(job_file.c.id)
+        .order_by(job_file.c.root, job_file.c.relative)
     )
 
 

@@ -75,6 +75,13 @@ def discover(paths: Sequence[bytes], filters: Filters) -> Iterator[Discovery]:
         yield from walk.start(path)
 
 
+def revisit(places: Sequence[tuple[bytes, bytes]], filters: Filters) -> Iterator[Discovery]:
+    """The same for certain files and folders of an earlier walk, each a root and a path below it, under those names."""
+    walk = _Walk(filters)
+    for root, relative in places:
+        yield from walk.entry(root, relative)
+
+
 class _Walk:
     """One walk over all paths: folders are entered once, so links that lead back end the walk, not the program.
 
@@ -94,7 +101,8 @@ class _Walk:
             yield Refused(root, name, _refusal(error))
             return
         if not stat.S_ISDIR(status.st_mode):
-            yield from self._file(root, name, path, status)
+            if self._filters.admits(name):
+                yield from self._file(root, name, path, status)
             return
         yield from self._folder(path, b"", status)
 
@@ -115,9 +123,10 @@ class _Walk:
             return
         for name in names:
             if not name.startswith(b"."):
-                yield from self._entry(root, _join(below, name))
+                yield from self.entry(root, _join(below, name))
 
-    def _entry(self, root: bytes, relative: bytes) -> Iterator[Discovery]:
+    def entry(self, root: bytes, relative: bytes) -> Iterator[Discovery]:
+        """One file or folder below a root."""
         path = _join(root, relative)
         try:
             status = os.stat(path)  # noqa: PTH116  names are bytes

@@ -11,9 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 from db.engine import file_of, has_wal_reset_fix
-from db.errors import DatabaseUnusable, StoreError
+from db.errors import DatabaseMissing, StoreError
 from db.store import Store
+from jobs.trial import NotAsExpected, look_at_portrait
 from workers.errors import WorkError
+from workers.failures import ChildCannotStart, ChildFailure
 from workers.knobs import KNOBS
 from workers.models.catalogue import Origin
 from workers.models.status import Presence, verify_all
@@ -88,19 +90,14 @@ def _models(_settings: Settings) -> Iterator[Finding]:
 
 
 def _child(settings: Settings) -> Iterator[Finding]:
-    """A child is started as a run would start it, and asked to probe nothing."""
-    from workers.failures import ChildCannotStart, ChildFailure
-    from workers.messages import ProbeBatch
-    from workers.process import ChildProcess
-
+    """A child is started as a run would start it, and analyses the demo's portrait: one face, most likely happy."""
     try:
-        with ChildProcess(settings.limits, settings.device) as child:
-            child.wait_ready()
-            list(child.ask(ProbeBatch(())))
-    except (ChildCannotStart, ChildFailure, WorkError) as error:
-        yield Finding("child process", Verdict.FAULT, str(error), "reinstall moodreel and its libraries")
+        seen = look_at_portrait(settings)
+    except (ChildCannotStart, ChildFailure, WorkError, NotAsExpected) as error:
+        hint = error.problem.hint if isinstance(error, WorkError | ChildFailure) else "reinstall moodreel"
+        yield Finding("child process", Verdict.FAULT, str(error), hint)
         return
-    yield Finding("child process", Verdict.OK, f"starts and answers; may take {settings.child_memory_mb} MB")
+    yield Finding("child process", Verdict.OK, f"analysed a portrait: {seen}; may take {settings.child_memory_mb} MB")
 
 
 def _sqlite(_settings: Settings) -> Iterator[Finding]:
@@ -115,10 +112,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             jobs = len(store.jobs.list())
             yield Finding("database", Verdict.OK, f"{store.file or 'PostgreSQL'}: of this version, {jobs} jobs")
             yield from _disk(store.file)
-    except DatabaseUnusable as error:
-        if "there is no database" not in str(error):
-            yield Finding("database", Verdict.FAULT, str(error), error.hint)
-            return
+    except DatabaseMissing as error:
         yield Finding("database", Verdict.NOTE, str(error), "`moodreel run PATH` makes it")
         yield from _disk(file_of(settings.database_url))
     except StoreError as error:

@@ -13,7 +13,7 @@ from db.records import JobCounts, JobRecord
 from db.states import JobState
 from db.store import Store
 from jobs.control import Controls, RunOutcome, Stop
-from jobs.intake import Intake
+from jobs.intake import Intake, Places
 from jobs.progress import Progress
 from jobs.request import RunRequest
 from jobs.run import Runner, owner_name
@@ -22,13 +22,23 @@ from workers.settings import Settings, file_url
 from workers.supervisor import Supervisor
 
 
-def analyse(settings: Settings, store: Store, job: JobRecord, request: RunRequest, progress: Progress) -> RunOutcome:
-    """Run a job until it is finished, interrupted or cancelled. The caller holds the database's run lock."""
+def analyse(
+    settings: Settings,
+    store: Store,
+    job: JobRecord,
+    request: RunRequest,
+    progress: Progress,
+    places: Places | None = None,
+) -> RunOutcome:
+    """Run a job until it is finished, interrupted or cancelled. The caller holds the database's run lock.
+
+    A job that is still discovering is walked: over all it asked for, or over `places` of it only.
+    """
     patient = Store(store.engine)  # a run in the middle of its work waits longer than a person at the keyboard
     with _stoppable() as stop, Supervisor(settings.workers, settings.limits, settings.device) as supervisor:
         if job.state is not JobState.DISCOVERING:
             return Runner(patient, job, supervisor, None, Controls(progress, stop)).run()
-        with Intake(patient, job, request) as intake:
+        with Intake(patient, job, request, places) as intake:
             return Runner(patient, job, supervisor, intake, Controls(progress, stop)).run()
 
 
@@ -41,7 +51,6 @@ class Preview:
     counts: JobCounts
     done_already: frozenset[str]
     """SHA-256 of the media that are analysed like this already."""
-    database: str
 
 
 @contextmanager
@@ -57,7 +66,7 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
         with Intake(store, job, request) as intake:
             Runner(store, job, supervisor, intake, Controls(progress, stop, analyse=False)).run()
         done = _done_already(settings.database_url, store, job, request)
-        yield Preview(store, job, store.jobs.counts(job.id), done, settings.database_url)
+        yield Preview(store, job, store.jobs.counts(job.id), done)
 
 
 def _done_already(url: str, preview_store: Store, job: JobRecord, request: RunRequest) -> frozenset[str]:
@@ -79,7 +88,9 @@ def _stoppable() -> Iterator[Stop]:
         signal.SIGTERM: lambda *_: stop.now(),
         signal.SIGHUP: lambda *_: stop.now(),
     }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    # What our caller ignores stays ignored: `nohup moodreel run` outlives its terminal.
+    heard = {number: handler for number, handler in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    before = {number: signal.signal(number, handler) for number, handler in heard.items()}
     try:
         yield stop
     finally:

@@ -5,17 +5,19 @@ that analysis starts while the walk goes on.
 """
 
 import os
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from db.records import Admission, FileIdentity, JobFile, JobRecord, Problem
 from db.store import Store
-from jobs.discover import Discovery, Found, Passed, Refused, discover, show
+from jobs.discover import Discovery, Found, Passed, Refused, discover, revisit
+from jobs.entries import EMPTY, NOTHING_FOUND, job_file_of, not_media
 from jobs.request import RunRequest
 from workers.hashing import sha256_of
 from workers.messages import ProbeBatch, ProbeResult, ProbeWork
@@ -30,14 +32,8 @@ TURN_S = 0.05
 PROBE_TRIES = 3
 
 
-@dataclass(slots=True)
-class IntakeCounts:
-    """What the walk has met so far."""
-
-    found: int = 0
-    skipped: int = 0
-    admitted: Admission = field(default_factory=Admission)
-    planned_targets: int = 0
+Places = Sequence[tuple[bytes, bytes]]
+"""Roots and relative paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +44,18 @@ class _Hashing:
 
 
 class Intake:
-    """One walk into one job. A walk may be repeated: what is in the job already is passed over."""
+    """One walk into one job, over all it asked for or over certain `places` of it again.
 
-    def __init__(self, store: Store, job: JobRecord, request: RunRequest) -> None:
+    A walk may be repeated: what is in the job already is passed over.
+    """
+
+    def __init__(self, store: Store, job: JobRecord, request: RunRequest, places: Places | None = None) -> None:
         self._store = store
         self._job = job
         self._request = request
-        self._walk: Iterator[Discovery] | None = discover(request.paths, request.filters)
+        self._walk: Iterator[Discovery] | None = (
+            discover(request.paths, request.filters) if places is None else revisit(places, request.filters)
+        )
         self._met: list[Found] = []
         self._to_probe: deque[Found] = deque()
         self._probing: dict[bytes, Found] = {}
@@ -67,12 +68,15 @@ class Intake:
         """Files that the manifest speaks of and the walk has not met."""
         self._last_admission = time.monotonic()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hash")
-        self.counts = IntakeCounts()
+        self._stopped = threading.Event()
+        self.skipped = 0
+        """Files passed over so far: no media by content nor by name."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stopped.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
@@ -127,7 +131,7 @@ class Intake:
         if result.facts is not None:
             self._hash(found, result)
         elif found.claims_media:
-            self._refuse(found, _not_media(found))
+            self._refuse(found, not_media(found))
         else:
             self._skip()
 
@@ -154,10 +158,10 @@ class Intake:
             case Passed():
                 self._skip()
             case Refused(root, relative, problem):
-                self.unmatched.discard(os.path.join(root, relative))  # noqa: PTH118  names are bytes
-                self._ready.append(_job_file(root, relative, problem=problem))
+                path = os.path.join(root, relative)  # noqa: PTH118  names are bytes
+                self.unmatched.discard(path)
+                self._ready.append(job_file_of(root, relative, tags=self._request.tags_of(path), problem=problem))
             case Found() as found:
-                self.counts.found += 1
                 self.unmatched.discard(found.identity.path)
                 self._meet(found)
 
@@ -185,7 +189,7 @@ class Intake:
 
     def _empty(self, found: Found) -> None:
         if found.claims_media:
-            self._refuse(found, _EMPTY)
+            self._refuse(found, EMPTY)
         else:
             self._skip()
 
@@ -194,7 +198,9 @@ class Intake:
         return known is not None and known.analysed
 
     def _hash(self, found: Found, result: ProbeResult) -> None:
-        self._hashing.append(_Hashing(found, result, self._pool.submit(sha256_of, found.identity)))
+        self._hashing.append(
+            _Hashing(found, result, self._pool.submit(sha256_of, found.identity, self._stopped.is_set))
+        )
 
     def _hashed(self, waiting: _Hashing) -> None:
         digest = waiting.digest.result()
@@ -205,18 +211,17 @@ class Intake:
         self._accept(waiting.found, digest, None if self._is_planned(digest) else waiting.result)
 
     def _accept(self, found: Found, sha256: str, result: ProbeResult | None) -> None:
-        file = _job_file(found.root, found.relative, found=found, tags=self._request.tags_of(found.identity.path))
+        file = job_file_of(found.root, found.relative, found=found, tags=self._request.tags_of(found.identity.path))
         if result is not None:
             file = replace(file, facts=result.facts, segments=result.segments)
-            self.counts.planned_targets += sum(segment.targets for segment in result.segments)
         self._ready.append(replace(file, sha256=sha256))
 
     def _refuse(self, found: Found, problem: Problem) -> None:
         tags = self._request.tags_of(found.identity.path)
-        self._ready.append(_job_file(found.root, found.relative, found=found, tags=tags, problem=problem))
+        self._ready.append(job_file_of(found.root, found.relative, found=found, tags=tags, problem=problem))
 
     def _skip(self) -> None:
-        self.counts.skipped += 1
+        self.skipped += 1
 
     def _admit(self) -> Admission:
         due = len(self._ready) >= ADMIT_BATCH or time.monotonic() - self._last_admission > ADMIT_EVERY_S
@@ -227,13 +232,12 @@ class Intake:
         batch, self._ready = self._ready, []
         admission = self._store.intake.admit(self._job.id, batch)
         self._last_admission = time.monotonic()
-        self.counts.admitted = self.counts.admitted + admission
         return admission
 
     def admit_nothing_found(self) -> None:
         """When a whole walk met nothing to analyse, say so for every path that was named: silence is no answer."""
         for path in self._request.paths:
-            self._ready.append(_job_file(path, b"", problem=NOTHING_FOUND))
+            self._ready.append(job_file_of(path, b"", problem=NOTHING_FOUND))
         self._admit()
 
 
@@ -247,40 +251,3 @@ def _own_files(store: Store) -> frozenset[bytes]:
         return frozenset()
     name = os.fsencode(store.file.absolute())
     return frozenset(name + suffix for suffix in (b"", b"-journal", b"-wal", b"-shm", b".lock"))
-
-
-NOTHING_FOUND = Problem(
-    "path.empty",
-    "there is nothing to analyse here: no photo and no video",
-    "check the path, and --include and --exclude if you gave any; hidden files are left out",
-)
-_EMPTY = Problem("media.empty", "the file has no content", "copy or record it again")
-
-
-def _not_media(found: Found) -> Problem:
-    extension = show(os.path.splitext(found.relative)[1])  # noqa: PTH122  names are bytes
-    return Problem(
-        "media.not_media",
-        f"its name ends in {extension}, but its content is no photo or video that we read",
-        "open it in a player or viewer to see what it is; convert it to MP4 or JPEG, or exclude it",
-    )
-
-
-def _job_file(
-    root: bytes,
-    relative: bytes,
-    *,
-    found: Found | None = None,
-    tags: dict[str, str] | None = None,
-    problem: Problem | None = None,
-) -> JobFile:
-    identity = None if found is None else found.identity
-    return JobFile(
-        root=root,
-        relative=relative,
-        path=show(relative) or show(root),
-        size=0 if identity is None else identity.size,
-        mtime_ns=0 if identity is None else identity.mtime_ns,
-        tags=tags or {},
-        problem=problem,
-    )

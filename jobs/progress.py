@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -59,27 +59,21 @@ class Progress(Protocol):
         """Show one line that stays."""
 
 
-class Quiet:
-    """Shows notices only."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+class Silent:
+    """Shows nothing."""
 
     def show(self, now: Snapshot) -> None:
         """Nothing."""
-        del now
 
     def say(self, notice: str) -> None:
-        """One line."""
-        self._stream.write(notice + "\n")
-        self._stream.flush()
+        """Nothing."""
 
 
-class Plain(Quiet):
-    """A line now and then, for logs."""
+class Plain:
+    """A line now and then, for logs. Where nobody reads them any more, the work goes on without."""
 
     def __init__(self, stream: TextIO, every_s: float = PLAIN_EVERY_S) -> None:
-        super().__init__(stream)
+        self._stream = stream
         self._every_s = every_s
         self._last = time.monotonic()
 
@@ -88,6 +82,12 @@ class Plain(Quiet):
         if time.monotonic() - self._last >= self._every_s:
             self._last = time.monotonic()
             self.say(self._line(now))
+
+    def say(self, notice: str) -> None:
+        """One line."""
+        with suppress(OSError):
+            self._stream.write(notice + "\n")
+            self._stream.flush()
 
     def _line(self, now: Snapshot) -> str:
         return f"{_files(now)}, {describe(now)}"
@@ -145,8 +145,8 @@ class Live:
 def progress(*, quiet: bool, as_json: bool, stream: TextIO | None = None) -> Iterator[Progress]:
     """The progress that fits what was asked and where it goes."""
     stream = stream or sys.stderr
-    if quiet:
-        yield Quiet(stream)
+    if quiet or stream is None:  # a daemon has no stderr
+        yield Silent()
     elif as_json:
         yield JsonLines(stream)
     elif not stream.isatty():

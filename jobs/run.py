@@ -16,7 +16,7 @@ from db.records import ClaimedSegment, JobCounts, JobRecord, Problem
 from db.store import Store
 from jobs.control import Controls, Ending, RunOutcome
 from jobs.discover import show
-from jobs.errors import JobError
+from jobs.errors import ExitCode, JobError
 from jobs.intake import Intake
 from jobs.progress import Snapshot
 from workers.desk import Assignment, Desk
@@ -27,6 +27,7 @@ from workers.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
+MODEL_FAULTS = frozenset(("model.device", "model.missing", "model.damaged"))
 WAIT_S = 0.1
 DRY_S = 0.2
 """How long nobody asks for work again after there was none."""
@@ -38,7 +39,9 @@ COUNT_SHARE = 50
 
 
 class ChildrenCannotStart(JobError):
-    """No child can be started, so nothing can be analysed."""
+    """No child can be started, or none can load its models, so nothing can be analysed."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class Runner:
         self._clock = _Clock()
         self._counts: JobCounts | None = None
         self._cancelled = False
+        self._sealed = False
         self._broken: str | None = None
 
     def run(self) -> RunOutcome:
@@ -107,7 +111,7 @@ class Runner:
 
     @property
     def _walked(self) -> bool:
-        return self._intake is None or self._intake.finished
+        return self._intake is None or self._sealed
 
     def _nothing_left(self) -> bool:
         """No segment of the job is left, in our hands or in those of others who share the database."""
@@ -118,8 +122,7 @@ class Runner:
 
     def _turn(self, stopping: bool) -> None:
         if not stopping:
-            if self._intake is not None:
-                self._intake.advance()
+            self._walk_on()
             self._feed()
         eager = not stopping and self._intake is not None and self._intake.eager
         for event in self._supervisor.events(0.0 if eager else WAIT_S):
@@ -128,6 +131,13 @@ class Runner:
         self._housekeeping()
         if not self._supervisor.pending:
             self._desk.flush()
+
+    def _walk_on(self) -> None:
+        if self._intake is None or self._sealed:
+            return
+        self._intake.advance()
+        if self._intake.finished:
+            self._seal(self._intake)
 
     def _feed(self) -> None:
         while self._supervisor.pending < 2 * self._supervisor.size and time.monotonic() >= self._clock.dry_until:
@@ -162,8 +172,7 @@ class Runner:
             case TaskEnded(task, untouched):
                 self._ended(task, untouched)
             case CrewBroken(reason):
-                self._broken = reason
-                self._desk.give_back_singles()
+                self._break(reason)
 
     def _done(self, task: Task, index: int, result: SegmentResult | ProbeResult) -> None:
         self._in_hand.pop((task.id, index), None)
@@ -176,6 +185,10 @@ class Runner:
     def _failed(self, task: Task, index: int, problem: Problem) -> None:
         self._in_hand.pop((task.id, index), None)
         match self._work[task.id]:
+            case Assignment(_, claims) if problem.code in MODEL_FAULTS:
+                # The machine is at fault, not the file: nothing would be learnt by failing them all.
+                self._desk.untouched((claims[index],))
+                self._break(f"{problem.reason}\nhint: {problem.hint}")
             case Assignment(_, claims):
                 self._desk.failed(claims[index], problem)
                 self._report(claims[index], problem)
@@ -192,6 +205,12 @@ class Runner:
                     self._intake.probe_untouched(items[index])
         for key in [key for key in self._in_hand if key[0] == task.id]:
             del self._in_hand[key]
+
+    def _break(self, reason: str) -> None:
+        if self._broken is None:
+            self._broken = reason
+            self._desk.give_back_singles()
+            self._supervisor.stop_now()
 
     def _report(self, claim: ClaimedSegment, problem: Problem) -> None:
         log.info(
@@ -214,9 +233,9 @@ class Runner:
             if not self._cancelled and self._store.jobs.is_cancelled(self._job.id):
                 self._cancelled = True
                 self._slow_down(2)
-        if self._intake is not None and now - self._clock.beat >= HEARTBEAT_EVERY_S:
+        if self._intake is not None and not self._sealed and now - self._clock.beat >= HEARTBEAT_EVERY_S:
             self._clock.beat = now
-            self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.counts.skipped)
+            self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.skipped)
         if now - self._clock.shown >= SHOW_EVERY_S:
             self._clock.shown = now
             self._progress.show(self._snapshot())
@@ -238,13 +257,13 @@ class Runner:
     def _end(self) -> RunOutcome:
         if self._broken is not None:
             raise ChildrenCannotStart(
-                f"no child process can be started: {self._broken}", "run `moodreel doctor`; then `moodreel resume`"
+                f"no child process can work: {self._broken}", "run `moodreel doctor`; then `moodreel resume`"
             )
-        if self._intake is not None:
-            self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.counts.skipped)
+        if self._intake is not None and not self._sealed:
+            self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.skipped)
         ending = self._ending()
         if ending is Ending.FINISHED:
-            self._seal()
+            self._store.jobs.finish(self._job.id)
         counts = self._store.jobs.counts(self._job.id)
         return RunOutcome(ending, counts, self._desk.counts, time.monotonic() - self._clock.started)
 
@@ -255,13 +274,14 @@ class Runner:
             return Ending.INTERRUPTED
         return Ending.FINISHED
 
-    def _seal(self) -> None:
-        if self._intake is not None:
-            if not self._store.jobs.counts(self._job.id).files:
-                self._intake.admit_nothing_found()
-            self._store.jobs.seal(self._job.id)
-            self._say_unmatched(sorted(self._intake.unmatched))
-        self._store.jobs.finish(self._job.id)
+    def _seal(self, intake: Intake) -> None:
+        """Every file is known: from now on nothing of the walk is needed any more, whatever happens."""
+        if not self._store.jobs.counts(self._job.id).files:
+            intake.admit_nothing_found()
+        self._store.jobs.heartbeat(self._job.id, self._owner, intake.skipped)
+        self._store.jobs.seal(self._job.id)
+        self._sealed = True
+        self._say_unmatched(sorted(intake.unmatched))
 
     def _say_unmatched(self, paths: list[bytes]) -> None:
         if paths:

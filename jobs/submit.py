@@ -42,8 +42,9 @@ def program_version() -> str:
 
 def build_request(wish: Wish) -> RunRequest:
     """A request with absolute paths and the hashes of the models it will use. Raises UsageError, ModelError."""
-    if wish.name in RESERVED_NAMES:
-        raise UsageError(f"a job cannot be named {wish.name!r}: the word has a meaning", "choose another --name")
+    name = None if wish.name is None else wish.name.strip()
+    if name == "" or name in RESERVED_NAMES:
+        raise UsageError(f"a job cannot be named {wish.name!r}", "choose another --name, or leave it out")
     spec = AnalysisSpec(wish.sampling, detectors.resolve(wish.detector), scorers.resolve(wish.scorer))
     _require_models(spec)
     paths = [_absolute(path) for path in wish.paths]
@@ -56,7 +57,7 @@ def build_request(wish: Wish) -> RunRequest:
         paths=tuple(dict.fromkeys(paths)),
         analysis=spec,
         filters=wish.filters,
-        name=wish.name,
+        name=name,
         tags=wish.tags,
         file_tags=file_tags,
     )
@@ -69,6 +70,14 @@ def _require_models(spec: AnalysisSpec) -> None:
         problem = verify(card_of(name)).problem
         if problem is not None:
             raise ModelError(problem.code, problem.reason, problem.hint)
+
+
+def require_device(device: str) -> None:
+    """Say now, not once a file, that models cannot run where they are asked to. Raises ModelError."""
+    if device == "cuda":
+        from workers.sessions.ort import require
+
+        require(device)
 
 
 def create_job(store: Store, request: RunRequest, submitter: str) -> JobRecord:
@@ -99,4 +108,6 @@ def require_same_models(request: RunRequest) -> None:
 
 
 def _absolute(path: str) -> bytes:
+    if not path:
+        raise UsageError("a path is empty", "check the variable that it comes from; `.` is the current folder")
     return os.path.abspath(os.fsencode(path))  # noqa: PTH100  names are bytes

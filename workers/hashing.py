@@ -4,6 +4,8 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Callable
+from io import FileIO
 
 from db.records import FileIdentity, Problem
 
@@ -14,11 +16,20 @@ CHANGED = Problem(
     "the file changed while it was being read",
     "wait until nothing writes to it any more, then run the job again",
 )
+OTHER = Problem("media.changed", "it is no longer what it was when the job began", "run the job again")
 VANISHED = Problem("media.vanished", "the file is gone", "put it back, then `moodreel retry`")
 
 
-def sha256_of(identity: FileIdentity) -> str | Problem:
-    """The hash of the file's content, or why it has none: gone, unreadable, or not the same file before and after."""
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+def sha256_of(identity: FileIdentity, stopped: Callable[[], bool] = never) -> str | Problem:
+    """The hash of the file's content, or why it has none: gone, unreadable, or not the same file before and after.
+
+    Raises InterruptedError soon after `stopped` says so.
+    """
     try:
         descriptor = os.open(identity.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -26,14 +37,24 @@ def sha256_of(identity: FileIdentity) -> str | Problem:
     with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123  a descriptor has no path
         if not _still(descriptor, identity):
             return CHANGED
-        digest = hashlib.sha256()
-        buffer = bytearray(CHUNK_BYTES)
         try:
-            while size := stream.readinto(buffer):
-                digest.update(memoryview(buffer)[:size])
+            digest = _digest(stream, stopped)
         except OSError as error:
             return why_unreadable(error)
-        return digest.hexdigest() if _still(descriptor, identity) else CHANGED
+        if digest is None:
+            raise InterruptedError
+        return digest if _still(descriptor, identity) else CHANGED
+
+
+def _digest(stream: FileIO, stopped: Callable[[], bool]) -> str | None:
+    """The digest of all that is left of a stream; None where somebody asked to stop."""
+    digest = hashlib.sha256()
+    buffer = bytearray(CHUNK_BYTES)
+    while size := stream.readinto(buffer):
+        digest.update(memoryview(buffer)[:size])
+        if stopped():
+            return None
+    return digest.hexdigest()
 
 
 def identify(path: bytes, status: os.stat_result) -> FileIdentity:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Protocol
 
 from db.records import ClaimedSegment, FileIdentity, Location, Problem
-from workers.hashing import CHANGED, current_identity, sha256_of
+from workers.hashing import OTHER, current_identity, sha256_of
 from workers.roots import MediaRoots
 
 REMEMBERED = 100_000
@@ -86,8 +86,8 @@ def _first(claim: ClaimedSegment, look: Look) -> FileIdentity | Problem:
 
 def _if_content(identity: FileIdentity, size: int, sha256: str) -> FileIdentity | Problem:
     if identity.size != size:
-        return CHANGED
+        return OTHER
     digest = sha256_of(identity)
     if isinstance(digest, Problem):
         return digest
-    return identity if digest == sha256 else CHANGED
+    return identity if digest == sha256 else OTHER

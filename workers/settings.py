@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workers.limits import ChildLimits
 
 TOML_FILE = "moodreel.toml"
+_OPTIONS = {"database_url": "--database", "workers": "--workers", "device": "--device"}
 
 
 def cores() -> int:
@@ -46,6 +47,11 @@ class Settings(BaseSettings):
     child_timeout_s: float = _field("child_timeout_s")
     model_cache: Path | None = _field("model_cache")
     log_level: Literal["debug", "info", "warning", "error"] = _field("log_level")
+
+    @field_validator("log_level", "device", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -101,6 +107,6 @@ def _misset(error: ValidationError) -> SettingsError:
     if name not in KNOBS:
         return SettingsError(f"there is no setting {name!r}", f"the settings are: {', '.join(KNOBS)}")
     one = knob(name)
-    option = f"--{name.replace('_', '-')}" if name == "workers" else ("--database" if name == "database_url" else "")
+    option = _OPTIONS.get(name, "")
     where = ", ".join(filter(None, (option, one.variable, f"{name} in {TOML_FILE}")))
     return SettingsError(f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", f"it is set by {where}")

@@ -1,18 +1,16 @@
 """`run`, `resume`, `retry`: the commands that analyse here and now."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from jobs.cli import options
+from jobs.cli.working import Show, run_new, run_on, settings_of
 
 if TYPE_CHECKING:
-    from db.records import JobRecord
-    from db.store import Store
+    from jobs.control import RunOutcome
     from jobs.request import RunRequest
     from workers.settings import Settings
-
-PATIENCE_S = 10.0
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Folders and files.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be analysed; write nothing.")]
@@ -77,7 +75,7 @@ def run(
     request = build_request(wish)
     if dry_run:
         _dry_run(settings, request, quiet=quiet, as_json=as_json)
-    _analyse_new(settings, request, quiet=quiet, as_json=as_json, profile=profile)
+    _exit(run_new(settings, request, Show(quiet, as_json, profile)))
 
 
 def resume(
@@ -90,10 +88,7 @@ def resume(
     as_json: options.Json = False,
 ) -> None:
     """Continue a job that was interrupted or cancelled: what is done stays done."""
-    settings = settings_of(database, workers, device)
-    with open_store(settings) as store:
-        record = store.jobs.find(job)
-        _continue(settings, store, record, quiet=quiet, as_json=as_json, profile=profile)
+    _exit(run_on(settings_of(database, workers, device), job, Show(quiet, as_json, profile)))
 
 
 def retry(
@@ -107,83 +102,22 @@ def retry(
 ) -> None:
     """Try once more what failed in a job, and only that."""
     from jobs.cli.output import say
-    from jobs.lock import run_lock
 
-    settings = settings_of(database, workers, device)
-    with open_store(settings) as store:
-        record = store.jobs.find(job)
-        with run_lock(store.file):
-            again = store.jobs.retry(record.id)
-        if not again:
-            say("nothing has failed in this job")
-            return
-        _continue(settings, store, store.jobs.get(record.id), quiet=quiet, as_json=as_json, profile=profile)
+    outcome = run_on(settings_of(database, workers, device), job, Show(quiet, as_json, profile), only_failed=True)
+    if outcome is None:
+        say("nothing has failed in this job")
+        return
+    _exit(outcome)
 
 
-def settings_of(database: str | None, workers: int | None = None, device: str | None = None) -> "Settings":
-    """The settings in force, with logging and the model cache set up accordingly."""
-    from jobs.logs import configure
-    from workers.settings import Settings
+def _exit(outcome: "RunOutcome | None") -> NoReturn:
+    from jobs.cli.summary import exit_code
 
-    settings = Settings.load(database_url=database, workers=workers, device=device)
-    configure(settings.log_level)
-    settings.share_model_cache()
-    return settings
-
-
-def open_store(settings: "Settings", *, create: bool = False) -> "Store":
-    """The database, for somebody who waits at the keyboard: a busy one is given up on after a few seconds."""
-    from db.store import Store
-
-    return Store.open(settings.database_url, create=create, patience_s=PATIENCE_S)
-
-
-def _analyse_new(settings: "Settings", request: "RunRequest", *, quiet: bool, as_json: bool, profile: bool) -> None:
-    from jobs.lock import run_lock
-    from jobs.run import owner_name
-    from jobs.submit import create_job
-
-    with open_store(settings, create=True) as store, run_lock(store.file):
-        job = create_job(store, request, owner_name())
-        _work(settings, store, job, request, quiet=quiet, as_json=as_json, profile=profile)
-
-
-def _continue(
-    settings: "Settings", store: "Store", job: "JobRecord", *, quiet: bool, as_json: bool, profile: bool
-) -> None:
-    from jobs.lock import run_lock
-    from jobs.request import RunRequest
-    from jobs.submit import require_same_models
-
-    request = RunRequest.from_json(job.request_json)
-    require_same_models(request)
-    with run_lock(store.file):
-        store.jobs.revive(job.id)
-        _work(settings, store, store.jobs.get(job.id), request, quiet=quiet, as_json=as_json, profile=profile)
-
-
-def _work(
-    settings: "Settings",
-    store: "Store",
-    job: "JobRecord",
-    request: "RunRequest",
-    *,
-    quiet: bool,
-    as_json: bool,
-    profile: bool,
-) -> None:
-    from jobs.cli.summary import exit_code, show_summary
-    from jobs.embedded import analyse
-    from jobs.progress import progress
-
-    with progress(quiet=quiet, as_json=as_json) as display:
-        outcome = analyse(settings, store, job, request, display)
-    if not quiet:
-        show_summary(store, store.jobs.get(job.id), outcome, as_json=as_json, profile=profile)
+    assert outcome is not None  # noqa: S101  only a retry may find nothing to do
     raise typer.Exit(exit_code(outcome))
 
 
-def _dry_run(settings: "Settings", request: "RunRequest", *, quiet: bool, as_json: bool) -> None:
+def _dry_run(settings: "Settings", request: "RunRequest", *, quiet: bool, as_json: bool) -> NoReturn:
     from jobs.cli.summary import show_preview
     from jobs.embedded import preview
     from jobs.progress import progress

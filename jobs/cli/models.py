@@ -51,7 +51,7 @@ def verify(as_json: options.Json = False) -> None:
 @models.command()
 def fetch(model: Model, from_file: FromFile = None, quiet: options.Quiet = False) -> None:
     """Download a model that is not packaged, or take it from a file. Its hash is checked before it is used."""
-    from jobs.cli.analyse import settings_of
+    from jobs.cli.working import settings_of
     from workers.models.catalogue import cache_folder, card_of
     from workers.models.fetch import fetch as fetch_model
     from workers.models.fetch import unheard
@@ -79,7 +79,7 @@ def scorers(as_json: options.Json = False) -> None:
 
 
 def _verify_all() -> "list[ModelStatus]":
-    from jobs.cli.analyse import settings_of
+    from jobs.cli.working import settings_of
     from workers.models.status import verify_all
 
     settings_of(None)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from db.engine import parse_url
 from db.overview import FileLine, Overview, ProblemLine
 from db.records import JobRecord
 from db.store import Store
@@ -13,12 +14,11 @@ from jobs.control import Ending, RunOutcome
 from jobs.embedded import Preview
 from jobs.errors import ExitCode
 from jobs.progress import duration
-from workers.knobs import KNOBS
+from workers.settings import Settings
 
 FILES_SHOWN = 20
 PROBLEMS_SHOWN = 10
 SHORT_ID = 8
-DEFAULT_FILE = KNOBS["database_url"].default.removeprefix("sqlite:///")
 
 
 def exit_code(outcome: RunOutcome) -> ExitCode:
@@ -26,6 +26,11 @@ def exit_code(outcome: RunOutcome) -> ExitCode:
     if outcome.ending is not Ending.FINISHED:
         return ExitCode.INTERRUPTED
     return ExitCode.SOME_FAILED if outcome.counts.files_failed else ExitCode.OK
+
+
+def numbered(number: int, what: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def short(job_id: str) -> str:
@@ -45,9 +50,12 @@ def show_summary(store: Store, job: JobRecord, outcome: RunOutcome, *, as_json: 
     if files:
         out.print(table(_FILE_COLUMNS, map(_file_cells, files[:FILES_SHOWN]), right=_NUMBERS))
         out.print()
-    _more(out, len(files) > FILES_SHOWN, store, "SELECT * FROM media_summary")
+    option = _database_option(store)
+    of_all = f"moodreel export {short(job.id)} --table media_summary --output summary.csv{option}"
+    _more(out, len(files) > FILES_SHOWN, of_all)
     show_problems(out, problems)
-    _more(out, len(problems) > PROBLEMS_SHOWN, store, "SELECT * FROM problems")
+    of_problems = f"SELECT * FROM problems WHERE job = '{job.id}'"
+    _more(out, len(problems) > PROBLEMS_SHOWN, f'moodreel query "{of_problems}"{option}')
     for line in _totals(job, outcome):
         out.print(line)
     if profile:
@@ -81,38 +89,39 @@ def show_problems(out: Any, problems: list[ProblemLine]) -> None:
         out.print()
 
 
-def _more(out: Any, more: bool, store: Store, sql: str) -> None:
+def _more(out: Any, more: bool, command: str) -> None:
     if more:
-        out.print(f'there are more: moodreel query "{sql}"{_database_option(store)}')
+        out.print(f"there are more: {command}")
         out.print()
 
 
 def _database_option(store: Store) -> str:
-    """What must be added to a command so that it means this database."""
-    if store.file is None or str(store.file) == DEFAULT_FILE:
+    """What must be added to a command so that it means this database: nothing where the settings lead there."""
+    in_force = parse_url(Settings.load().database_url)
+    if in_force.set(drivername=store.engine.url.drivername) == store.engine.url:
         return ""
-    return f" --database {shlex.quote(printable(store.file))}"
+    return f" --database {shlex.quote(printable(store.file or store.engine.url.render_as_string()))}"
 
 
 def _totals(job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
     counts, desk = outcome.counts, outcome.desk
     named = f" ({printable(job.name)})" if job.name else ""
     yield f"job {short(job.id)}{named} {_ENDINGS[outcome.ending]} after {duration(outcome.elapsed_s)}"
-    files = [f"{counts.files:,} files"]
+    files = [numbered(counts.files, "file")]
     files += [
         f"{number:,} {what}"
         for number, what in _kinds(counts.files_failed, counts.files_partial, counts.skipped)
         if number
     ]
     yield ", ".join(files)
-    yield f"{counts.frames:,} frames looked at, {counts.faces:,} faces found"
+    yield f"{numbered(counts.frames, 'frame')} looked at, {numbered(counts.faces, 'face')} found"
     if desk.segments:
         speed = desk.frames / outcome.elapsed_s if outcome.elapsed_s else 0.0
         real = f", {desk.media_s / outcome.elapsed_s:.1f}x real time" if desk.media_s and outcome.elapsed_s else ""
         reused = counts.done - desk.segments
-        known = f"; {reused:,} were known already" if reused > 0 else ""
-        yield f"{desk.segments:,} segments run ({speed:.1f} frames/s{real}){known}"
-    elif outcome.ending is Ending.FINISHED and counts.files > counts.files_failed:
+        known = f"; {reused:,} had been run before" if reused > 0 else ""
+        yield f"{numbered(desk.segments, 'segment')} run ({speed:.1f} frames/s{real}){known}"
+    elif outcome.ending is Ending.FINISHED and counts.segments and counts.done == counts.segments:
         yield "0 segments run: everything had been analysed before"
 
 
@@ -182,7 +191,7 @@ def show_preview(plan: Preview, *, as_json: bool) -> None:
     out.print()
     show_problems(out, overview.problems(plan.job.id, PROBLEMS_SHOWN + 1))
     out.print(
-        f"{counts.files:,} files ({counts.files_failed:,} unreadable, {counts.skipped:,} passed over), "
-        f"{duration(counts.media_s)} of video, {counts.targets:,} frames, {new:,} of them not analysed yet"
+        f"{numbered(counts.files, 'file')} ({counts.files_failed:,} unreadable, {counts.skipped:,} passed over), "
+        f"{duration(counts.media_s)} of video, {numbered(counts.targets, 'frame')}, {new:,} of them not analysed yet"
     )
     out.print("this was a dry run: nothing was written")

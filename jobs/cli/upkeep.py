@@ -36,8 +36,8 @@ def doctor(
     as_json: options.Json = False,
 ) -> None:
     """Try every part that a run needs, and say how to mend what is broken."""
-    from jobs.cli.analyse import settings_of
     from jobs.cli.output import console, printable, write_json
+    from jobs.cli.working import settings_of
     from jobs.doctor import Verdict, examine
 
     findings = []
@@ -56,8 +56,8 @@ def doctor(
 
 def demo(output: Folder = "moodreel-demo", workers: options.Workers = None) -> None:
     """Make sample media, analyse them, query and export the result: everything in one folder."""
-    from jobs.cli.analyse import settings_of
     from jobs.cli.output import say
+    from jobs.cli.working import settings_of
     from jobs.demo.media import make_media
 
     folder = Path(output)
@@ -76,24 +76,13 @@ def demo(output: Folder = "moodreel-demo", workers: options.Workers = None) -> N
 
 
 def _analyse(settings: "Settings", media: Path) -> int:
-    from jobs.cli.analyse import open_store
-    from jobs.cli.summary import show_summary
+    from jobs.cli.working import Show, run_new
     from jobs.discover import Filters
-    from jobs.embedded import analyse
-    from jobs.lock import run_lock
-    from jobs.progress import progress
-    from jobs.run import owner_name
-    from jobs.submit import Wish, build_request, create_job
+    from jobs.submit import Wish, build_request
     from workers.analysis import DetectorSpec, Sampling, ScorerSpec
 
     wish = Wish([str(media)], Sampling(), DetectorSpec(), ScorerSpec(), Filters(), "demo", {}, None)
-    request = build_request(wish)
-    with open_store(settings, create=True) as store, run_lock(store.file):
-        job = create_job(store, request, owner_name())
-        with progress(quiet=False, as_json=False) as display:
-            outcome = analyse(settings, store, job, request, display)
-        show_summary(store, store.jobs.get(job.id), outcome, as_json=False, profile=False)
-    return outcome.counts.files_failed
+    return run_new(settings, build_request(wish), Show()).counts.files_failed
 
 
 def _show_query(settings: "Settings", folder: Path) -> None:
@@ -107,8 +96,8 @@ def _show_query(settings: "Settings", folder: Path) -> None:
 
 
 def _export(settings: "Settings", folder: Path) -> None:
-    from jobs.cli.analyse import open_store
     from jobs.cli.output import say
+    from jobs.cli.working import open_store
     from jobs.export.files import export_job
 
     say("")

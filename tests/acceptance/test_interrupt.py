@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,31 @@ def test_termination_stops_at_once_and_is_resumable(running: "subprocess.Popen[s
     running.communicate(timeout=10)
     assert running.returncode == 130
     assert moodreel("resume", "latest", "--quiet", cwd=tmp_path).code == 0
+
+
+def test_a_run_that_was_told_to_ignore_the_end_of_its_terminal_goes_on(media: Path, tmp_path: Path) -> None:
+    photos = [media / f"{number}.jpg" for number in range(8)]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a new process inherits it
+    try:
+        process = start("run", *photos, "--quiet", cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_until((tmp_path / "moodreel.db").exists)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_stopping_does_not_wait_for_a_huge_file_to_be_read(media: Path, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.mp4"
+    huge.write_bytes((media / "0.mp4").read_bytes())
+    with huge.open("r+b") as stream:  # a free box of 64 GiB behind the film, without a byte on the disk
+        end = stream.seek(0, 2)
+        stream.write((1).to_bytes(4) + b"free" + (2**36).to_bytes(8))
+        stream.truncate(end + 2**36)
+    process = start("run", huge, "--json", cwd=tmp_path)
+    wait_until(lambda: _count(tmp_path / "moodreel.db", "SELECT count(*) FROM job") == 1)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=15)
+    assert process.returncode == 130

@@ -11,6 +11,7 @@ from db.store import Store
 from tests.support.dbmaking import (
     BROKEN,
     PHOTO,
+    ROOT,
     admit,
     analysis,
     change,
@@ -135,13 +136,15 @@ def test_files_that_reach_a_job_after_its_cancellation_are_not_started(store: St
     assert run_all(store) == 1
 
 
-def test_revival_takes_up_the_walk_and_the_segments(store: Store) -> None:
+@pytest.mark.parametrize("sealed", [True, False])
+def test_revival_takes_up_the_segments_and_a_walk_that_was_not_complete(sealed: bool, store: Store) -> None:
     made = start(store)
     admit(store, made, photo("a.jpg"))
-    store.jobs.seal(made.id)
+    if sealed:
+        store.jobs.seal(made.id)
     store.jobs.cancel(made.id)
     store.jobs.revive(made.id)
-    assert (store.jobs.get(made.id).state, store.jobs.get(made.id).sealed_at) == (JobState.DISCOVERING, None)
+    assert store.jobs.get(made.id).state == (JobState.SEALED if sealed else JobState.DISCOVERING)
     assert not store.jobs.is_cancelled(made.id)
     assert run_all(store) == 1
 
@@ -165,6 +168,7 @@ def test_retry_queues_failures_again_under_raised_caps(store: Store) -> None:
             store.segments.fail([SegmentFailure(claimed.fence, CRASH)])
     store.jobs.seal(made.id)
     assert store.jobs.retry(made.id) == 2
+    assert store.jobs.get(made.id).state == JobState.SEALED
     assert counters(store) == counted_truth(store)
     for expected in ("queued", "queued", "failed"):
         (claimed, *_) = store.segments.claim("w", 60, 1)
@@ -187,6 +191,7 @@ def test_retry_lets_unreadable_files_be_walked_again(store: Store) -> None:
     made = start(store)
     admit(store, made, unreadable("c.mp4"))
     store.jobs.seal(made.id)
+    assert store.jobs.unread(made.id) == [(ROOT, b"c.mp4")]
     assert store.jobs.retry(made.id) == 1
     assert store.jobs.get(made.id).state == JobState.DISCOVERING
     assert admit(store, made, video("c.mp4", segments=1)).new_segments == 1

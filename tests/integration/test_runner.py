@@ -4,19 +4,19 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from db.overview import Overview
 from db.records import JobRecord
 from db.states import JobState
 from db.store import Store
 from jobs.control import Controls, Ending, RunOutcome, Stop
 from jobs.discover import Filters
 from jobs.errors import JobError
-from jobs.intake import Intake
-from jobs.progress import Quiet
+from jobs.intake import Intake, Places
+from jobs.progress import Silent, Snapshot
 from jobs.request import RunRequest
 from jobs.run import Runner
 from jobs.submit import Wish, build_request, create_job
@@ -43,17 +43,19 @@ def work(
     store: Store,
     request: RunRequest,
     job: JobRecord | None = None,
+    *,
     entry: str = "workers.child:main",
     stop: Stop | None = None,
-    size: int = 1,
+    places: Places | None = None,
+    device: str = "auto",
 ) -> RunOutcome:
     """Run a job as the command line would."""
     job = job or create_job(store, request, "test:1")
-    controls = Controls(Quiet(StringIO()), stop or Stop())
-    with Supervisor(size, ChildLimits(), entry=entry) as supervisor:
+    controls = Controls(Silent(), stop or Stop())
+    with Supervisor(1, ChildLimits(), device, entry) as supervisor:
         if job.state is not JobState.DISCOVERING:
             return Runner(store, job, supervisor, None, controls).run()
-        with Intake(store, job, request) as intake:
+        with Intake(store, job, request, places) as intake:
             return Runner(store, job, supervisor, intake, controls).run()
 
 
@@ -101,6 +103,66 @@ def test_retry_tries_what_failed_once_more_and_only_that(media: Path, store: Sto
     ]
 
 
+def test_retry_looks_at_no_file_that_is_new(media: Path, store: Store, tmp_path: Path) -> None:
+    (media / "sub").mkdir()
+    (media / "sub" / "late.jpg").write_bytes(b"")
+    request = request_for(media)
+    with store:
+        work(store, request)
+        write_photo(media / "sub" / "late.jpg", 3)
+        write_photo(media / "new.jpg", 4)
+        job = store.jobs.find("latest")
+        places = store.jobs.unread(job.id)
+        store.jobs.retry(job.id)
+        again = work(store, request, store.jobs.get(job.id), places=places)
+    assert (again.desk.segments, again.counts.files) == (1, 1)
+    assert sql(tmp_path / "moodreel.db", "SELECT path FROM frames") == [("sub/late.jpg",)]
+
+
+def test_a_job_is_sealed_as_soon_as_every_file_is_known(media: Path, store: Store, tmp_path: Path) -> None:
+    write_clip(media / "long.mp4", 1, seconds=4)
+    request = request_for(media, every_s=0.04)
+    stop = Stop()
+
+    class StopsOnceAnythingIsAnalysed(Silent):
+        def show(self, now: Snapshot) -> None:
+            if now.frames:
+                stop.now()
+
+    with store:
+        job = create_job(store, request, "test:1")
+        with Supervisor(1, ChildLimits()) as supervisor, Intake(store, job, request) as intake:
+            outcome = Runner(store, job, supervisor, intake, Controls(StopsOnceAnythingIsAnalysed(), stop)).run()
+        assert outcome.ending is Ending.INTERRUPTED
+        assert store.jobs.get(job.id).state is JobState.SEALED
+
+
+def test_a_machine_that_cannot_load_the_models_fails_no_file(media: Path, store: Store, tmp_path: Path) -> None:
+    write_photo(media / "one.jpg", 1)
+    request = request_for(media)
+    with store:
+        with pytest.raises(JobError, match="cannot run on 'cuda'"):
+            work(store, request, device="cuda")
+        assert sql(tmp_path / "moodreel.db", "SELECT state, failures FROM segment") == [("queued", 0)]
+        assert work(store, request, store.jobs.find("latest")).desk.segments == 1
+
+
+def test_files_are_shown_by_path_whatever_order_they_came_in(media: Path, store: Store) -> None:
+    for name in ("c.jpg", "a.jpg", "b.jpg"):
+        write_photo(media / name, ord(name[0]))
+    with store:
+        work(store, request_for(media))
+        shown = Overview(store.engine).files(store.jobs.find("latest").id, 10)
+    assert [line.path for line in shown] == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_a_file_that_is_not_there_keeps_its_tags(media: Path, store: Store, tmp_path: Path) -> None:
+    request = replace(request_for(media / "gone.mp4"), file_tags={os.fsencode(media / "gone.mp4"): {"who": "p1"}})
+    with store:
+        work(store, request)
+    assert sql(tmp_path / "moodreel.db", "SELECT tags_json FROM job_file") == [('{"who": "p1"}',)]
+
+
 def test_a_new_job_meets_old_failures_and_does_not_try_them_again(media: Path, store: Store) -> None:
     write_photo(media / "deadly.jpg", 1)
     request = request_for(media)
@@ -116,7 +178,7 @@ def test_children_that_cannot_start_end_the_run_with_a_hint_and_cost_nothing(
 ) -> None:
     write_photo(media / "one.jpg", 1)
     with store:
-        with pytest.raises(JobError, match="no child process can be started") as refused:
+        with pytest.raises(JobError, match="no child process can work") as refused:
             work(store, request_for(media), entry="tests.support.nothing_here:main")
         assert "doctor" in refused.value.hint
         job = store.jobs.find("latest")
@@ -146,7 +208,7 @@ def test_a_copy_stands_in_for_a_file_that_is_gone(media: Path, store: Store, tmp
     with store:
         job = create_job(store, request, "test:1")
         with Supervisor(1, ChildLimits()) as supervisor, Intake(store, job, request) as intake:
-            controls = Controls(Quiet(StringIO()), Stop(), analyse=False)
+            controls = Controls(Silent(), Stop(), analyse=False)
             Runner(store, job, supervisor, intake, controls).run()
         (media / "a.jpg").unlink()
         outcome = work(store, request, store.jobs.get(job.id))
@@ -163,7 +225,7 @@ def test_a_touched_file_is_read_again_and_taken_and_a_changed_one_is_not(
     with store:
         job = create_job(store, request, "test:1")
         with Supervisor(1, ChildLimits()) as supervisor, Intake(store, job, request) as intake:
-            Runner(store, job, supervisor, intake, Controls(Quiet(StringIO()), Stop(), analyse=False)).run()
+            Runner(store, job, supervisor, intake, Controls(Silent(), Stop(), analyse=False)).run()
         os.utime(media / "touched.jpg", (1, 1))
         content = bytearray((media / "changed.jpg").read_bytes())
         content[-10] ^= 255

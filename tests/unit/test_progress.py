@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from db.records import JobCounts
 from jobs.cli.output import printable
-from jobs.progress import JsonLines, Live, Plain, Quiet, Snapshot, describe, duration, progress
+from jobs.progress import JsonLines, Live, Plain, Silent, Snapshot, describe, duration, progress
 
 
 def snapshot(frames: int = 50, elapsed_s: float = 10.0, walking: bool = False) -> Snapshot:
@@ -60,14 +60,32 @@ def test_json_lines_are_json() -> None:
     assert second == {"event": "notice", "text": "stopping"}
 
 
-def test_plain_lines_come_now_and_then_and_quiet_shows_notices_only() -> None:
+def test_plain_lines_come_now_and_then() -> None:
     stream = io.StringIO()
     Plain(stream, every_s=1000).show(snapshot())
-    Quiet(stream).show(snapshot())
     assert stream.getvalue() == ""
-    Quiet(stream).say("stopping")
     Plain(stream, every_s=0).show(snapshot())
-    assert stream.getvalue() == f"stopping\n5 of 10 files, {describe(snapshot())}\n"
+    assert stream.getvalue() == f"5 of 10 files, {describe(snapshot())}\n"
+
+
+def test_quiet_or_without_a_stderr_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    with progress(quiet=True, as_json=False, stream=stream) as shown:
+        shown.say("stopping")
+    assert stream.getvalue() == ""
+    monkeypatch.setattr("sys.stderr", None)
+    with progress(quiet=False, as_json=True) as shown:
+        assert isinstance(shown, Silent)
+        shown.show(snapshot())
+
+
+def test_a_stream_that_nobody_reads_any_more_does_not_stop_the_work() -> None:
+    class Broken(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    Plain(Broken(), every_s=0).show(snapshot())
+    JsonLines(Broken(), every_s=0).say("stopping")
 
 
 class Terminal(io.StringIO):

@@ -54,6 +54,12 @@ def test_a_wrong_value_names_the_setting_and_its_variable(
     assert variable in refused.value.hint
 
 
+def test_levels_and_devices_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODREEL_LOG_LEVEL", "DEBUG")
+    assert Settings.load(device="CPU").device == "cpu"
+    assert Settings.load().log_level == "debug"
+
+
 def test_a_misspelt_setting_in_the_file_is_refused(nowhere: Path) -> None:
     (nowhere / "moodreel.toml").write_text("wokers = 3\n")
     with pytest.raises(SettingsError, match="wokers"):

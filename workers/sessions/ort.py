@@ -62,6 +62,11 @@ def _options() -> Any:
     return options
 
 
+def require(device: str) -> None:
+    """Raise ModelError where models cannot run on `device` at all."""
+    _providers("a model", device)
+
+
 def _providers(name: str, device: str) -> list[str]:
     available = onnxruntime.get_available_providers()
     chosen = [provider for provider in _PROVIDERS.get(device, ()) if provider in available]

@@ -1,0 +1,93 @@
+"""What the commands that analyse share: settings, the database, a run, and what is shown of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from db.records import JobRecord
+    from db.store import Store
+    from jobs.control import RunOutcome
+    from jobs.request import RunRequest
+    from workers.settings import Settings
+
+PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What a command shows of a run."""
+
+    quiet: bool = False
+    as_json: bool = False
+    profile: bool = False
+
+
+def settings_of(database: str | None, workers: int | None = None, device: str | None = None) -> "Settings":
+    """The settings in force, with logging and the model cache set up accordingly."""
+    from jobs.logs import configure
+    from workers.settings import Settings
+
+    settings = Settings.load(database_url=database, workers=workers, device=device)
+    configure(settings.log_level)
+    settings.share_model_cache()
+    return settings
+
+
+def open_store(settings: "Settings", *, create: bool = False) -> "Store":
+    """The database, for somebody who waits at the keyboard: a busy one is given up on after a few seconds."""
+    from db.store import Store
+
+    return Store.open(settings.database_url, create=create, patience_s=PATIENCE_S)
+
+
+def run_new(settings: "Settings", request: "RunRequest", show: Show) -> "RunOutcome":
+    """Make a job of a request, and run it."""
+    from jobs.lock import run_lock
+    from jobs.run import owner_name
+    from jobs.submit import create_job, require_device
+
+    require_device(settings.device)
+    with open_store(settings, create=True) as store, run_lock(store.file):
+        return _run(settings, store, create_job(store, request, owner_name()), request, show)
+
+
+def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: bool = False) -> "RunOutcome | None":
+    """Go on with a job, or try again what failed in it; None where nothing has failed."""
+    from jobs.lock import run_lock
+    from jobs.request import RunRequest
+    from jobs.submit import require_device, require_same_models
+
+    require_device(settings.device)
+    with open_store(settings) as store, run_lock(store.file):
+        job = store.jobs.find(reference)
+        request = RunRequest.from_json(job.request_json)
+        require_same_models(request)
+        places = None
+        if only_failed:
+            # Where the walk was complete, only the files that could not be read are looked at again.
+            places = store.jobs.unread(job.id) if job.sealed_at else None
+            if not store.jobs.retry(job.id):
+                return None
+        else:
+            store.jobs.revive(job.id)
+        return _run(settings, store, store.jobs.get(job.id), request, show, places)
+
+
+def _run(
+    settings: "Settings",
+    store: "Store",
+    job: "JobRecord",
+    request: "RunRequest",
+    show: Show,
+    places: "Sequence[tuple[bytes, bytes]] | None" = None,
+) -> "RunOutcome":
+    from jobs.cli.summary import show_summary
+    from jobs.embedded import analyse
+    from jobs.progress import progress
+
+    with progress(quiet=show.quiet, as_json=show.as_json) as display:
+        outcome = analyse(settings, store, job, request, display, places)
+    if not show.quiet:
+        show_summary(store, store.jobs.get(job.id), outcome, as_json=show.as_json, profile=show.profile)
+    return outcome
