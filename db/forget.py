@@ -5,7 +5,6 @@ A recording is known by its content, so it goes for every job that holds it, und
 `resume` does not look for it. A folder that was named stays named; whoever keeps the file in it should delete it.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from db.engine import reading, translated, writing
 from db.errors import Ambiguous, NotFound
+from db.forget_find import Selection, by_content, by_place, by_shown
 from db.jobs import JobStore
-from db.places import absolute, at_or_below, without_paths
+from db.places import absolute, without_paths
 from db.schema import (
     face,
     frame,
@@ -29,24 +29,10 @@ from db.schema import (
     tag,
 )
 from db.states import JobState, SegmentState
-from db.text import storable
 from db.wanted import lock_analyses
 
-_SHA256 = re.compile(r"[0-9a-f]{8,64}")
-_MEDIA_ID = re.compile(r"[0-9]{1,18}")
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is to be forgotten; made by `ForgetStore.find`."""
-
-    what: str
-    """For people: path, media or job, and its name."""
-    job_id: str | None = None
-    files: "sa.ColumnElement[bool] | None" = None
-    """Which rows of job_file."""
-    media: "sa.ColumnElement[bool] | None" = None
-    """Which rows of media."""
+_AS_STORED = "`moodreel jobs` lists jobs; name a path as stored"
+_NOT_FROM_HERE = "what lies there was not analysed; a file of that name in another folder is named by its whole path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +42,8 @@ class Forgotten:
     media: int
     files: int
     """Files of jobs, the unreadable ones too."""
+    elsewhere: int
+    """Those of the files that the reference does not name: they hold a recording that it names."""
     jobs: int
     """Jobs that those files were part of. More than one: a recording was shared and is gone from all of them."""
     frames: int
@@ -75,27 +63,25 @@ class ForgetStore:
         self._engine = engine
         self._patience_s = patience_s
 
-    def find(self, reference: str) -> Selection:
-        """What a person means: the path of a file or folder, a SHA-256 (8 digits at least), a media id, or a job.
-
-        Raises NotFound, and Ambiguous where it fits a recording and a job.
-        """
-        named = Selection(f"path {reference}", files=at_or_below(reference), media=media.c.path == storable(reference))
-        by_content = [
-            Selection(f"media {reference}", media=where)
-            for pattern, where in (
-                (_SHA256, media.c.sha256.startswith(reference)),
-                (_MEDIA_ID, media.c.id == (int(reference) if _MEDIA_ID.fullmatch(reference) else 0)),
-            )
-            if pattern.fullmatch(reference)
-        ]
+    def at(self, path: str) -> Selection | None:
+        """What the database knows at or below an absolute path, or None."""
         with reading(self._engine) as connection:
-            if _fits(connection, named):
-                return named
-            found = [one for one in by_content if _fits(connection, one)]
+            return by_place(connection, path)
+
+    def find(self, reference: str, *, shown: bool = True) -> Selection:
+        """What a person means: an absolute path of a file or folder, a SHA-256 (8 digits at least), a media id, a job,
+        or, where `shown`, a path as the views show it.
+
+        Raises NotFound, and Ambiguous where it fits a recording and a job, or files in several places.
+        """
+        with reading(self._engine) as connection:
+            path = by_place(connection, reference) or (by_shown(connection, reference) if shown else None)
+            if path is not None:
+                return path
+            found = by_content(connection, reference)
         found += self._job(reference)
         if not found:
-            raise NotFound(f"nothing here is called {reference!r}", "`moodreel jobs` lists jobs; name a path as stored")
+            raise NotFound(f"nothing here is called {reference!r}", _AS_STORED if shown else _NOT_FROM_HERE)
         if len(found) > 1:
             raise Ambiguous(f"{reference!r} fits {' and '.join(one.what for one in found)}", "give more of its id")
         return found[0]
@@ -112,7 +98,7 @@ class ForgetStore:
 
         def work(connection: Connection) -> Forgotten:
             _select(connection, selection)
-            counts = _count(connection, len(_requests(connection)))
+            counts = _count(connection, selection, len(_requests(connection)))
             _deselect(connection)
             return counts
 
@@ -125,7 +111,7 @@ class ForgetStore:
             _select(connection, selection)
             lock_analyses(connection, sa.select(media_analysis.c.id).where(media_analysis.c.media_id.in_(_media_ids)))
             requests = _requests(connection)
-            counts = _count(connection, len(requests))
+            counts = _count(connection, selection, len(requests))
             for job_id, text in requests.items():
                 connection.execute(sa.update(job).where(job.c.id == job_id).values(request_json=text))
             _delete(connection)
@@ -163,20 +149,11 @@ _analysis_ids = sa.select(media_analysis.c.id).where(media_analysis.c.media_id.i
 _segment_ids = sa.select(segment.c.id).where(segment.c.media_analysis_id.in_(_analysis_ids))
 
 
-def _fits(connection: Connection, selection: Selection) -> bool:
-    tables = ((job_file, selection.files), (media, selection.media))
-    return any(
-        connection.execute(sa.select(sa.literal(1)).select_from(table).where(where).limit(1)).first() is not None
-        for table, where in tables
-        if where is not None
-    )
-
-
 def _select(connection: Connection, selection: Selection) -> None:
     """Put the ids of what goes aside: they must hold while rows vanish."""
     _gone_media.create(connection)
     _gone_file.create(connection)
-    files = sa.false() if selection.files is None else selection.files
+    files = _files_of(selection)
     found = sa.select(job_file.c.media_id).where(files, job_file.c.media_id.is_not(None))
     if selection.media is not None:
         found = found.union(sa.select(media.c.id).where(selection.media))  # type: ignore[assignment]
@@ -185,12 +162,17 @@ def _select(connection: Connection, selection: Selection) -> None:
     connection.execute(sa.insert(_gone_file).from_select(["id"], also))
 
 
+def _files_of(selection: Selection) -> "sa.ColumnElement[bool]":
+    """The job files that it names; what names a recording names every file that holds it."""
+    return job_file.c.media_id.in_(_media_ids) if selection.files is None else selection.files
+
+
 def _deselect(connection: Connection) -> None:
     _gone_media.drop(connection)
     _gone_file.drop(connection)
 
 
-def _count(connection: Connection, requests: int) -> Forgotten:
+def _count(connection: Connection, selection: Selection, requests: int) -> Forgotten:
     def number(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar_one())
 
@@ -199,6 +181,7 @@ def _count(connection: Connection, requests: int) -> Forgotten:
     return Forgotten(
         media=number(_gone_media),
         files=number(_gone_file),
+        elsewhere=number(job_file, job_file.c.id.in_(_file_ids), sa.not_(_files_of(selection))),
         jobs=int(connection.execute(of_files).scalar_one()),
         frames=number(frame, frame.c.media_analysis_id.in_(_analysis_ids)),
         faces=number(face, face.c.media_analysis_id.in_(_analysis_ids)),

@@ -20,27 +20,39 @@ def absolute(root: bytes, relative: bytes) -> bytes:
     return root + relative if root.endswith(b"/") else root + b"/" + relative
 
 
-def at_or_below(path: str) -> sa.ColumnElement[bool]:
-    """Job files that a path names: it is one of them or a folder above them, absolute or as it is shown."""
-    if not path:
-        return sa.false()
-    name = path.rstrip("/") or "/"
-    text = storable(name)
-    shown = (job_file.c.path == text) | job_file.c.path.startswith(text + "/", autoescape=True)
-    raw = os.fsencode(name)
-    if not raw.startswith(b"/"):
-        return shown
-    above = [raw[:at] or b"/" for at, byte in enumerate(raw) if byte == ord("/")]
-    below = [
-        (job_file.c.root == root) & _is_or_below(job_file.c.relative, raw[len(root) :].lstrip(b"/")) for root in above
-    ]
-    return sa.or_(shown, _is_or_below(job_file.c.root, raw), *below)
+def at(path: bytes) -> sa.ColumnElement[bool]:
+    """The job files that lie exactly at this absolute path."""
+    split = ((job_file.c.root == root) & (job_file.c.relative == rest) for root, rest in _splits(path))
+    return sa.or_((job_file.c.root == path) & (job_file.c.relative == b""), *split)
 
 
-def _is_or_below(column: sa.Column[bytes], name: bytes) -> sa.ColumnElement[bool]:
-    folder = name.rstrip(b"/")
+def below(path: bytes) -> sa.ColumnElement[bool]:
+    """The job files below this absolute path, whether a walk began above it, at it or below it."""
+    split = ((job_file.c.root == root) & _is_below(job_file.c.relative, rest) for root, rest in _splits(path))
+    at_it = (job_file.c.root == path) & (job_file.c.relative != b"")
+    return sa.or_(at_it, _is_below(job_file.c.root, path), *split)
+
+
+def shown_at(path: str) -> sa.ColumnElement[bool]:
+    """The job files whose path is shown so: relative to what was named, and the same in many folders."""
+    return job_file.c.path == storable(path)
+
+
+def shown_below(path: str) -> sa.ColumnElement[bool]:
+    """The job files that are shown below this path."""
+    return job_file.c.path.startswith(storable(path) + "/", autoescape=True)
+
+
+def _splits(path: bytes) -> list[tuple[bytes, bytes]]:
+    """Every way to part an absolute path into a root and what is below it."""
+    slashes = [at for at, byte in enumerate(path) if byte == ord("/") and at + 1 < len(path)]
+    return [(path[:at] or b"/", path[at + 1 :]) for at in slashes]
+
+
+def _is_below(column: sa.Column[bytes], folder: bytes) -> sa.ColumnElement[bool]:
     # A range rather than a pattern: bytes need not be text.
-    return (column == name) | ((column > folder + b"/") & (column < folder + _AFTER_SLASH))
+    bare = folder.rstrip(b"/")
+    return (column > bare + b"/") & (column < bare + _AFTER_SLASH)
 
 
 def without_paths(request_json: str, paths: Set[bytes]) -> str:

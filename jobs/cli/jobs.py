@@ -1,18 +1,15 @@
-"""`jobs`, `status`, `cancel`, `forget`: looking at requests, and taking them back."""
+"""`jobs`, `status`, `cancel`: looking at requests, and taking them back; `forget` is registered beside them."""
 
-import sys
 import time
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobs.cli import options
+from jobs.cli.forget import forget
 
 if TYPE_CHECKING:
-    from db.forget import Forgotten, Selection
-    from db.records import JobRecord
+    from db.records import JobLine, JobRecord
     from db.store import Store
     from jobs.status import JobStatus
 
@@ -21,10 +18,6 @@ WATCH_EVERY_S = 1.0
 Watch = Annotated[bool, typer.Option("--watch", help="Keep looking until it is finished.")]
 All = Annotated[bool, typer.Option("--all", help="Every job, not only the newest twenty.")]
 LISTED = 20
-What = Annotated[
-    str,
-    typer.Argument(metavar="PATH|MEDIA|JOB", help="A path, a SHA-256 or media id, or a job.", show_default=False),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +40,7 @@ def jobs(every: All = False, database: options.Database = None, as_json: options
         lines = store.jobs.listing(None if every else LISTED)
     states = [state_of(line.job, line.left, line.files_failed, worked_on=worked_on) for line in lines]
     if as_json:
-        write_json([asdict(line) | {"state": state} for line, state in zip(lines, states, strict=True)])
+        write_json([_as_json(line, state) for line, state in zip(lines, states, strict=True)])
         return
     rows = [
         (
@@ -64,6 +57,20 @@ def jobs(every: All = False, database: options.Database = None, as_json: options
     ]
     columns = ("job", "name", "state", "created (UTC)", "files", "failed", "frames", "faces")
     console().print(table(columns, rows, right=("files", "failed", "frames", "faces")))
+
+
+def _as_json(line: "JobLine", state: str) -> dict[str, Any]:
+    """A job in the shape of `status --json`, with the counts that a list has."""
+    counts = ("files", "files_failed", "segments", "left", "done", "failed", "frames", "faces")
+    return {
+        "job": line.job.id,
+        "name": line.job.name,
+        "state": state,
+        "created_at": line.job.created_at,
+        "sealed_at": line.job.sealed_at,
+        "program_version": line.job.program_version,
+        "counts": {name: getattr(line, name) for name in counts} | {"skipped": line.job.skipped},
+    }
 
 
 def status(
@@ -97,64 +104,8 @@ def cancel(job: options.Job, database: options.Database = None) -> None:
         say(f"job {short(record.id)} is cancelled; `moodreel resume {short(record.id)}` takes it up again")
 
 
-def forget(
-    what: What, yes: options.Yes = False, database: options.Database = None, as_json: options.Json = False
-) -> None:
-    """Take recordings and all that was derived from them out again, from every job that holds them.
-
-    Afterwards the database file is rewritten, so that its unused parts hold nothing of them either. The recordings
-    themselves, exports and backups are yours to delete.
-    """
-    from db.errors import DatabaseLocked
-    from jobs.cli.output import say, write_json
-
-    with _store(database) as store:
-        selection = _meant(store, what)
-        _confirm(selection.what, store.forgetting.preview(selection), yes=yes)
-        gone = store.forgetting.forget(selection)
-        if as_json:
-            write_json(asdict(gone))
-        say(f"forgotten: {_in_words(gone)}")
-        try:
-            store.forgetting.scrub()
-        except DatabaseLocked:
-            say("the file's unused parts could not be rewritten: the database is in use")
-            say("hint: `moodreel forget` anything else, or `sqlite3 FILE VACUUM`, once nothing uses it")
-
-
-def _meant(store: "Store", what: str) -> "Selection":
-    """What is to be forgotten: by the name it is stored under, else as a path seen from this folder."""
-    from db.errors import NotFound
-
-    try:
-        return store.forgetting.find(what)
-    except NotFound:
-        if Path(what).is_absolute():
-            raise
-        return store.forgetting.find(str(Path(what).absolute()))
-
-
-def _confirm(what: str, would_go: "Forgotten", *, yes: bool) -> None:
-    from jobs.cli.output import say
-    from jobs.errors import UsageError
-
-    if yes:
-        return
-    say(f"{what}: {_in_words(would_go)}")
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to confirm it", "add --yes to forget it without being asked")
-    if not typer.confirm("Take this out for good?", err=True):
-        raise typer.Exit(1)
-
-
-def _in_words(counts: "Forgotten") -> str:
-    said = f"{counts.media:,} recordings ({counts.files:,} files in {counts.jobs:,} jobs)"
-    said += f", {counts.frames:,} frames, {counts.faces:,} faces"
-    return said + (f"; {counts.running:,} segments in work, whose results will be refused" if counts.running else "")
-
-
 def _store(database: str | None) -> "Store":
-    from jobs.cli.analyse import open_store, settings_of
+    from jobs.cli.working import open_store, settings_of
 
     return open_store(settings_of(database))
 
