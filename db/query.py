@@ -15,15 +15,12 @@ from db.describe import described
 from db.engine import dispose, open_engine, parse_url
 from db.errors import QueryRefused
 from db.migrate import prepare
+from db.query_params import read_params
 
 TIMEOUT_S = 60.0
 BATCH_ROWS = 1000
 Batch = list[tuple[Any, ...]]
 
-_TOKEN = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(?P<dollar>\$\w*\$).*?(?P=dollar)|::|:(?P<name>[A-Za-z_]\w*)""",
-    re.DOTALL,
-)
 _UNKNOWN_NAME = re.compile(
     r"no such (?:column|table|function): (?:\w+\.)?\"?(\w+)"
     r"|(?:column|relation) \"?(?:\w+\.)?(\w+)\"? does not exist"
@@ -46,13 +43,13 @@ class QueryResult:
 def open_query(
     url: str, sql: str, params: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
 ) -> Iterator[QueryResult]:
-    """Run one reading statement; `:name` in it stands for the text `params[name]`. Rows are fetched as they are read.
+    """Run one reading statement; `:name` in it stands for `params[name]`, a number where it is written like one
+    (see db.query_params). Rows are fetched as they are read.
 
     `timeout_s` bounds the time the database works, not the time the caller takes. Raises QueryRefused, with a hint,
     for anything but a statement that reads, and the errors of opening a database.
     """
-    given = dict(params or {})
-    _check_params(sql, given)
+    given = read_params(sql, params or {})
     engine = open_engine(url)
     try:
         prepare(engine, create=False)  # also rolls back what a killed writer left half-written
@@ -72,20 +69,6 @@ def _reader(url: str) -> Any:
     return read_postgres
 
 
-def named(sql: str) -> set[str]:
-    """The parameters that a statement names."""
-    return {match["name"] for match in _TOKEN.finditer(sql) if match["name"]}
-
-
-def with_psycopg_params(sql: str) -> str:
-    """`:name` as psycopg writes it."""
-
-    def spelled(match: "re.Match[str]") -> str:
-        return f"%({match['name']})s" if match["name"] else match[0]
-
-    return _TOKEN.sub(spelled, sql.replace("%", "%%"))
-
-
 def refused(message: str, hint: str = "") -> QueryRefused:
     """Why a statement is refused; where it names something that is not there, the hint names what is near."""
     unknown = _UNKNOWN_NAME.search(message)
@@ -99,15 +82,3 @@ def _near(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), sorted(names), n=3, cutoff=0.5)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     return f"{meant}`moodreel schema` shows tables and columns"
-
-
-def _check_params(sql: str, params: Mapping[str, str]) -> None:
-    asked = named(sql)
-    missing = sorted(asked - params.keys())
-    unused = sorted(params.keys() - asked)
-    if missing:
-        raise QueryRefused(f"the query has no value for :{missing[0]}", f"give --param {missing[0]}=VALUE")
-    if unused:
-        raise QueryRefused(
-            f"the query does not use the parameter {unused[0]}", f"write :{unused[0]} where its value belongs"
-        )

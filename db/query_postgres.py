@@ -9,13 +9,15 @@ from typing import Any
 import psycopg
 from psycopg import errors
 from psycopg.types.datetime import TimestamptzLoader
-from psycopg.types.numeric import NumericLoader
+from psycopg.types.numeric import Int4, Int8, NumericLoader
 
 from db.engine import first_line, parse_url, translated_driver
 from db.errors import QueryRefused
-from db.query import BATCH_ROWS, Batch, QueryResult, refused, with_psycopg_params
+from db.query import BATCH_ROWS, Batch, QueryResult, refused
+from db.query_params import Value, spelled
 
 _READ_ONLY = "query only reads: one SELECT, from tables and views of this database"
+_OTHER_TYPE = "CAST makes one type of both sides; --param \"name='3'\" gives text, --param name=3 a number"
 # A superuser, or a login that may read the server's files, leaves a READ ONLY transaction by other doors.
 _POWERFUL = """
 SELECT rolsuper OR rolreplication OR EXISTS (
@@ -34,15 +36,14 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO moodreel_rea
 
 
 @contextmanager
-def read_postgres(url: str, sql: str, params: Mapping[str, str], timeout_s: float) -> Iterator[QueryResult]:
+def read_postgres(url: str, sql: str, params: Mapping[str, Value], timeout_s: float) -> Iterator[QueryResult]:
     """See `db.query.open_query`."""
     with _meanings(timeout_s), closing(_connect(url, timeout_s)) as connection:
         _refuse_powerful(connection)
+        budget = _Budget(timeout_s)
         with connection.cursor(name="answer") as cursor:
-            budget = _Budget(timeout_s)
-            # A cursor can be declared for a SELECT alone, and the extended protocol takes one statement alone.
             with budget.running():
-                cursor.execute(_query(sql), dict(params))
+                _declare(cursor, _query(sql), params)
             columns = tuple(column.name for column in cursor.description or ())
             yield QueryResult(columns, _batches(cursor, budget, timeout_s))
 
@@ -70,7 +71,31 @@ def _refuse_powerful(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
 
 
 def _query(sql: str) -> Any:
-    return with_psycopg_params(sql).rstrip().removesuffix(";").encode("utf-8")
+    doubled = sql.replace("%", "%%")
+    return spelled(doubled, lambda name: f"%({name})s").rstrip().removesuffix(";").encode("utf-8")
+
+
+def _declare(cursor: "psycopg.ServerCursor[tuple[Any, ...]]", query: Any, params: Mapping[str, Value]) -> None:
+    """A cursor can be declared for a SELECT alone, and the extended protocol takes one statement alone."""
+    typed = {name: _typed(value) for name, value in params.items()}
+    texts = {name: value.text for name, value in params.items()}
+    try:
+        cursor.execute(query, typed)
+    except (errors.UndefinedFunction, errors.DatatypeMismatch):
+        if typed == texts:
+            raise
+        cursor.connection.rollback()
+        cursor.execute(query, texts)
+
+
+def _typed(value: Value) -> Any:
+    """The value with the type that the same number has where it stands in a statement."""
+    match value.number:
+        case int(number):
+            return Int4(number) if -(2**31) <= number < 2**31 else Int8(number)
+        case float(number):
+            return Decimal(repr(number))
+    return value.text
 
 
 class _Budget:
@@ -107,11 +132,15 @@ def _meanings(timeout_s: float) -> Iterator[None]:
     except errors.QueryCanceled as error:
         raise _too_slow(timeout_s) from error
     except errors.SyntaxError as error:
-        raise refused(first_line(error), _READ_ONLY) from error
+        several = "multiple commands" in str(error)
+        raise refused(
+            "the query holds more than one statement" if several else first_line(error), _READ_ONLY
+        ) from error
     except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as error:
         raise refused(first_line(error), _READ_ONLY) from error
     except psycopg.Error as error:
-        raise refused(first_line(error)) from error
+        mixed = isinstance(error, errors.InvalidTextRepresentation) or "operator does not exist" in str(error)
+        raise refused(first_line(error), _OTHER_TYPE if mixed else "") from error
 
 
 def _too_slow(timeout_s: float) -> QueryRefused:

@@ -8,32 +8,16 @@ from pathlib import Path
 
 from db.engine import BUSY_TIMEOUT_MS, parse_url, translated
 from db.query import BATCH_ROWS, Batch, QueryResult, refused
+from db.query_guard import PRAGMAS, READ_ONLY, Guard
+from db.query_params import Value, spelled
 
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 MAX_SQL_BYTES = 1024 * 1024
 _STEPS_BETWEEN_LOOKS = 10_000
-_READ_ONLY = "query only reads: SELECT, from tables and views of this database"
-_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "foreign_key_list"})
-# Text and numbers; mathematics; time; aggregates and windows; JSON (tags and attributes). What newer SQLites add is
-# listed too. Left out on purpose: whatever loads code, writes logs or tells of the connection's own doings.
-_HARMLESS = """
--> ->> abs char coalesce concat concat_ws format glob hex ifnull iif instr length like likelihood likely lower ltrim max
-min nullif octet_length printf quote random replace round rtrim sign soundex substr substring trim typeof unicode
-unlikely upper sqlite_version
-acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 mod pi pow power
-radians sin sinh sqrt tan tanh trunc
-current_date current_time current_timestamp date datetime julianday strftime time timediff unixepoch
-avg count cume_dist dense_rank first_value group_concat lag last_value lead median nth_value ntile percent_rank
-percentile percentile_cont percentile_disc rank row_number string_agg sum total
-json json_array json_array_length json_each json_error_position json_extract json_group_array json_group_object
-json_insert json_object json_patch json_pretty json_quote json_remove json_replace json_set json_tree json_type
-json_valid
-"""
-_FUNCTIONS = frozenset(_HARMLESS.split())
 
 
 @contextmanager
-def read_sqlite(url: str, sql: str, params: Mapping[str, str], timeout_s: float) -> Iterator[QueryResult]:
+def read_sqlite(url: str, sql: str, params: Mapping[str, Value], timeout_s: float) -> Iterator[QueryResult]:
     """See `db.query.open_query`."""
     file = Path(str(parse_url(url).database)).absolute()
     with _meanings(timeout_s):
@@ -42,12 +26,23 @@ def read_sqlite(url: str, sql: str, params: Mapping[str, str], timeout_s: float)
         )
     with closing(connection):
         budget = _Budget(connection, timeout_s)
-        _restrict(connection)
-        with _meanings(timeout_s), budget.running():
-            cursor = connection.execute(sql, dict(params))
+        guard = Guard()
+        _restrict(connection, guard)
+        values = {name: value.text if value.number is None else value.number for name, value in params.items()}
+        with _meanings(timeout_s, guard), budget.running():
+            cursor = connection.execute(_query(sql, params), values)
         if cursor.description is None:
-            raise refused("the query gives no rows", _READ_ONLY)
+            raise refused("the query gives no rows", READ_ONLY)
         yield QueryResult(tuple(column[0] for column in cursor.description), _batches(cursor, budget, timeout_s))
+
+
+def _query(sql: str, params: Mapping[str, Value]) -> str:
+    """Numbers in a cast: a bare value has no affinity, and 3 = '3' would be false (see db.query_params)."""
+
+    def spell(name: str) -> str:
+        return f":{name}" if params[name].number is None else f"CAST(:{name} AS NUMERIC)"
+
+    return spelled(sql, spell)
 
 
 class _Budget:
@@ -65,26 +60,16 @@ class _Budget:
         self._left_s = self._until - time.monotonic()
 
 
-def _restrict(connection: sqlite3.Connection) -> None:
+def _restrict(connection: sqlite3.Connection, guard: Guard) -> None:
     # Tables that are functions come into being at their first use, which the authorizer would take for a CREATE TABLE.
-    for table in ("json_each('[]')", "json_tree('[]')", *(f"pragma_{name}('face')" for name in sorted(_PRAGMAS))):
+    for table in ("json_each('[]')", "json_tree('[]')", *(f"pragma_{name}('face')" for name in sorted(PRAGMAS))):
         connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES)
-    connection.set_authorizer(_authorize)
-
-
-def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _by: str | None) -> int:
-    if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE):
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS:
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS:
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
+    connection.set_authorizer(guard)
 
 
 def _batches(cursor: sqlite3.Cursor, budget: _Budget, timeout_s: float) -> Iterator[Batch]:
@@ -97,29 +82,33 @@ def _batches(cursor: sqlite3.Cursor, budget: _Budget, timeout_s: float) -> Itera
 
 
 @contextmanager
-def _meanings(timeout_s: float) -> Iterator[None]:
+def _meanings(timeout_s: float, guard: Guard | None = None) -> Iterator[None]:
     """SQLite's exceptions as ours: what is wrong with the statement, or with the database."""
     try:
         yield
-    except sqlite3.Warning as error:  # Python 3.11's way to say: more than one statement
-        raise refused(str(error), "give one statement at a time") from error
+    except (sqlite3.Warning, sqlite3.ProgrammingError) as error:  # the first is Python 3.11's kind for several
+        raise refused(*(_SEVERAL if "one statement" in str(error) else _UNNAMED)) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
-        meaning = _MEANINGS.get(sqlite3.SQLITE_ERROR if code is None else code & 0xFF)
+        primary = sqlite3.SQLITE_ERROR if code is None else code & 0xFF
+        if guard is not None and guard.denied and primary in _DENIALS:
+            raise refused(f"query refuses {guard.denied}", READ_ONLY) from error
+        meaning = _MEANINGS.get(primary)
         if meaning is not None:
             raise refused(*meaning(str(error), timeout_s)) from error
         with translated():
             raise
 
 
+_SEVERAL = ("the query holds more than one statement", "give one statement at a time")
+_UNNAMED = ("the query has a place for a value that is not written :name", "write :name, and give --param name=VALUE")
+_DENIALS = (sqlite3.SQLITE_AUTH, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_SCHEMA)
 Meaning = Callable[[str, float], tuple[str, str]]
 _MEANINGS: dict[int, Meaning] = {
     sqlite3.SQLITE_ERROR: lambda message, _: (message, ""),
-    sqlite3.SQLITE_MISMATCH: lambda message, _: (message, ""),
+    sqlite3.SQLITE_MISMATCH: lambda _message, _: ("a number that must be whole is not", "LIMIT takes a whole number"),
     sqlite3.SQLITE_TOOBIG: lambda message, _: (message, "ask for less in one value"),
-    sqlite3.SQLITE_AUTH: lambda message, _: (message, _READ_ONLY),
-    sqlite3.SQLITE_SCHEMA: lambda message, _: (message, _READ_ONLY),  # so a refused CREATE TABLE reports
-    sqlite3.SQLITE_READONLY: lambda message, _: (message, _READ_ONLY),
+    sqlite3.SQLITE_READONLY: lambda message, _: (message, READ_ONLY),
     sqlite3.SQLITE_INTERRUPT: lambda _, timeout_s: _too_slow(timeout_s),
 }
 
