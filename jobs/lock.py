@@ -1,11 +1,14 @@
 """One `run` at a time per SQLite database: a lock that the system releases however the run ends."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from jobs.disk import refusal
 from jobs.errors import ExitCode, JobError
 
 PATIENCE_S = 1.0
@@ -25,7 +28,10 @@ def lock_path(database: Path) -> Path:
 
 @contextmanager
 def run_lock(database: Path | None, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Hold the lock of an SQLite database; PostgreSQL (None) needs none. Raises AlreadyRunning."""
+    """Hold the lock of an SQLite database; PostgreSQL (None) needs none.
+
+    Raises AlreadyRunning, and UsageError or DiskTrouble where the lock file cannot be written.
+    """
     if database is None:
         yield
         return
@@ -37,6 +43,8 @@ def run_lock(database: Path | None, patience_s: float = PATIENCE_S) -> Iterator[
             f"another moodreel is working on {database}",
             "wait for it, stop it with Ctrl-C, or name another database (--database FILE)",
         ) from None
+    except OSError as error:
+        raise refusal(lock_path(database), error) from error
     try:
         yield
     finally:
@@ -44,11 +52,20 @@ def run_lock(database: Path | None, patience_s: float = PATIENCE_S) -> Iterator[
 
 
 def is_running(database: Path | None) -> bool:
-    """Whether a run holds the lock of this database now."""
-    if database is None or not lock_path(database).exists():
+    """Whether a run holds the lock of this database now; False where one may not look."""
+    if database is None:
         return False
     try:
-        with run_lock(database, patience_s=0):
-            return False
-    except AlreadyRunning:
+        descriptor = os.open(lock_path(database), os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Several may look at once, and one who may only read the file may look too.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False

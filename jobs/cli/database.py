@@ -16,13 +16,15 @@ Target = Annotated[str, typer.Argument(metavar="FILE", help="Where the copy goes
 def upgrade(database: options.Database = None) -> None:
     """Bring a database of an older Moodreel to this version. An SQLite file is backed up first."""
     from db.engine import dispose, open_engine, sqlite_file
+    from db.migrate import check_file
     from db.migrate import upgrade as bring_up
-    from jobs.cli.analyse import settings_of
     from jobs.cli.output import say
+    from jobs.cli.working import settings_of
     from jobs.lock import run_lock
 
     engine = open_engine(settings_of(database).database_url)
     try:
+        check_file(engine, create=False)  # the lock would make the folder of a name that is wrong
         with run_lock(sqlite_file(engine)):
             kept = bring_up(engine)
     finally:
@@ -34,8 +36,8 @@ def upgrade(database: options.Database = None) -> None:
 def backup(target: Target, database: options.Database = None) -> None:
     """Write a whole copy of an SQLite database, also while a run works on it."""
     from db.migrate import backup as copy
-    from jobs.cli.analyse import open_store, settings_of
     from jobs.cli.output import say
+    from jobs.cli.working import open_store, settings_of
 
     with open_store(settings_of(database)) as store:
         copy(store.engine, Path(target))

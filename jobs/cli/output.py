@@ -1,8 +1,12 @@
 """How the command line speaks: data on stdout, everything else on stderr, errors with their hint."""
 
 import json
+import logging
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import ExitCode
@@ -37,6 +41,8 @@ def explain(error: BaseException) -> int | None:
             code, message, hint = ExitCode.USAGE, str(error), error.hint
         case WorkError():
             code, message, hint = ExitCode.USAGE, error.problem.reason, error.problem.hint
+        case OSError():
+            code, message, hint = _of_the_system(error)
         case _:
             return None
     say(f"error: {message}")
@@ -45,14 +51,40 @@ def explain(error: BaseException) -> int | None:
     return int(code)
 
 
+def _of_the_system(error: OSError) -> tuple[ExitCode, str, str]:
+    """The last resort: what the system refused and nobody said better."""
+    from jobs.disk import refusal, refusal_of_stdout
+    from jobs.streams import STDOUT
+
+    logging.getLogger("moodreel").debug("refused by the system", exc_info=error)
+    if _is_homeless():
+        return ExitCode.USAGE, "the current folder is gone", "change to one that exists (cd)"
+    if isinstance(error.filename, str | bytes) and error.errno:
+        name = os.fsdecode(error.filename)
+        said = refusal_of_stdout(error) if name == STDOUT else refusal(Path(name), error)
+        return said.exit_code, str(said), said.hint
+    return ExitCode.USAGE, f"the system refused: {error}", "MOODREEL_LOG_LEVEL=debug shows where"
+
+
+def _is_homeless() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
 def say(text: str) -> None:
-    """One message for people, on stderr."""
-    print("\n".join(map(printable, text.splitlines())), file=sys.stderr, flush=True)
+    """One message for people, on stderr; where that is full, nobody can be told."""
+    with suppress(OSError):
+        print("\n".join(map(printable, text.splitlines())), file=sys.stderr, flush=True)
 
 
 def write_json(value: Any) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    from jobs.streams import data_out
+
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str), file=data_out())
 
 
 def console() -> "Console":
@@ -80,11 +112,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: It
     for name in columns:
         is_number = name in numbers
         made.add_column(
-            Text(printable(name)),
+            Text(_shown(name)),
             justify="right" if is_number else "left",
             no_wrap=is_number,
             overflow="fold",
         )
     for row in rows:
-        made.add_row(*(Text("" if cell is None else printable(cell)) for cell in row))
+        made.add_row(*(Text("" if cell is None else _shown(cell)) for cell in row))
     return made
+
+
+def _shown(value: object) -> str:
+    """Printable, and escaped where stdout has no such letter: columns are as wide as what is seen."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return printable(value).encode(encoding, "backslashreplace").decode(encoding)
