@@ -1,9 +1,8 @@
 """`query`, `schema`, `export`: getting answers out."""
 
 import itertools
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,10 +20,15 @@ Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that read
 QueryFormat = Annotated[
     str | None,
     typer.Option(
-        "--format", "-f", help="table, csv, json, jsonl or parquet; else by the file's ending.", metavar="NAME"
+        "--format",
+        "-f",
+        help="table (on the screen alone), csv, json, jsonl or parquet; else by the file's ending.",
+        metavar="NAME",
     ),
 ]
-QueryOutput = Annotated[str | None, typer.Option("--output", "-o", help="A file instead of stdout.", metavar="FILE")]
+QueryOutput = Annotated[
+    str | None, typer.Option("--output", "-o", help="The file to write; - is stdout.", metavar="FILE")
+]
 Param = Annotated[
     list[str] | None,
     typer.Option("--param", help="A value for :name in the statement. Repeatable.", metavar="NAME=VALUE"),
@@ -63,20 +67,25 @@ def query(
     force: Force = False,
     database: options.Database = None,
 ) -> None:
-    """Ask the database in SQL. It cannot write: `moodreel schema` shows what there is to ask."""
+    """Ask the database in SQL. It cannot write: `moodreel schema` shows what there is to ask.
+
+    Data are UTF-8 whatever the locale; binary values are shown in hexadecimal. JSON knows no infinity: it has null.
+    """
     from db.query import open_query
-    from jobs.cli.analyse import settings_of
+    from jobs.cli.working import settings_of
     from jobs.export.files import write_query
     from jobs.parsing import parse_duration, parse_parameters
+    from jobs.streams import data_in
 
     settings = settings_of(database)
-    sql = sys.stdin.read() if statement == "-" else statement
+    sql = data_in() if statement == "-" else statement
+    path = None if output in (None, "-") else Path(output)
     timeout_s = float(parse_duration(timeout))
     with open_query(query_url(settings), sql, parse_parameters(param or ()), timeout_s) as result:
-        if output is None and form in (None, "table"):
+        if path is None and form in (None, "table"):
             show_rows(result)
         else:
-            write_query(result, form, None if output is None else Path(output), force=force)
+            write_query(result, form, path, force=force)
 
 
 def schema(as_json: options.Json = False) -> None:
@@ -104,8 +113,8 @@ def export(
     database: options.Database = None,
 ) -> None:
     """Write a job's results to a file: CSV, Parquet or JSON Lines, in constant memory."""
-    from jobs.cli.analyse import open_store, settings_of
     from jobs.cli.output import say
+    from jobs.cli.working import open_store, settings_of
     from jobs.export.files import export_job
 
     with open_store(settings_of(database)) as store:
@@ -122,8 +131,10 @@ def query_url(settings: "Settings") -> str:
 def show_rows(result: "QueryResult") -> None:
     """A table of the first rows."""
     from jobs.cli.output import console, say, table
+    from jobs.export.text import cell
 
-    rows: list[Any] = list(itertools.islice(itertools.chain.from_iterable(result), TABLE_ROWS + 1))
+    first = itertools.islice(itertools.chain.from_iterable(result), TABLE_ROWS + 1)
+    rows = [tuple(map(cell, row)) for row in first]
     numbers = [name for at, name in enumerate(result.columns) if all(_is_number(row[at]) for row in rows)]
     console().print(table(result.columns, rows[:TABLE_ROWS], right=numbers))
     if len(rows) > TABLE_ROWS:

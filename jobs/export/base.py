@@ -1,7 +1,5 @@
 """What an export writes to: columns of a known kind, batches of rows, one file that appears whole or not at all."""
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from jobs.errors import JobError, UsageError
+from db import files
+from jobs.disk import refusal
+from jobs.errors import UsageError
 
 Batch = Sequence[Sequence[Any]]
 
@@ -52,36 +52,13 @@ Notes = Mapping[str, str]
 
 @contextmanager
 def whole_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """A path to write to, beside `path`; it takes that name when the body is done. Raises UsageError, JobError."""
-    if path.is_dir():
-        raise UsageError(f"{str(path)!r} is a folder", "name a file in it")
-    if path.exists() and not force:
-        raise UsageError(f"{str(path)!r} exists already", "name another file, or add --force to replace it")
+    """A path to write to; `path` is that file once the body is done. Raises UsageError, DiskTrouble."""
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
-        os.close(descriptor)
+        with files.whole_file(path, replace=force) as partial:
+            yield partial
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already", "name another file, or add --force to replace it") from error
+    except files.NotAPlainFile as error:
+        raise UsageError(f"{path} is no plain file", "name another, or - for stdout") from error
     except OSError as error:
-        raise _unwritable(path, error) from error
-    partial = Path(name)
-    try:
-        yield partial
-        _keep(partial, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _keep(partial: Path, path: Path) -> None:
-    umask = os.umask(0)
-    os.umask(umask)
-    partial.chmod(0o666 & ~umask)
-    with partial.open("rb") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(path)
-
-
-def _unwritable(path: Path, error: OSError) -> JobError:
-    return UsageError(
-        f"{str(path)!r} cannot be written: {error.strerror or error}", "check the folder, space and rights"
-    )
+        raise refusal(path, error) from error

@@ -1,6 +1,6 @@
 """Parquet: typed columns, text dictionary-encoded, compressed with zstd, a row group every 100,000 rows or so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from jobs.export.base import Batch, Field, Kind, Notes
 
 ROW_GROUP = 100_000
+_INT64 = 2**63
 _TYPES = {Kind.TEXT: pa.string(), Kind.JSON: pa.string(), Kind.INTEGER: pa.int64(), Kind.REAL: pa.float64()}
 
 
@@ -59,8 +60,21 @@ def infer_fields(names: Sequence[str], rows: Batch) -> list[Field]:
     return [Field(name, _kind([row[at] for row in rows])) for at, name in enumerate(names)]
 
 
+def typed(fields: Sequence[Field], rows: Batch) -> Batch:
+    """The rows with every value of the kind of its column: a database may mix them."""
+    makers = [_MAKERS[field.kind] for field in fields]
+    return [
+        tuple(None if value is None else make(value) for make, value in zip(makers, row, strict=True)) for row in rows
+    ]
+
+
+_MAKERS: dict[Kind, Callable[[Any], Any]] = {Kind.TEXT: str, Kind.JSON: str, Kind.INTEGER: int, Kind.REAL: float}
+
+
 def _kind(values: list[Any]) -> Kind:
     known = {type(value) for value in values if value is not None}
-    if known and known <= {int, bool}:
-        return Kind.INTEGER
-    return Kind.REAL if known and known <= {int, float, bool} else Kind.TEXT
+    if not known or not known <= {int, bool, float}:
+        return Kind.TEXT
+    if float not in known:
+        return Kind.INTEGER if all(value is None or -_INT64 <= value < _INT64 for value in values) else Kind.TEXT
+    return Kind.REAL

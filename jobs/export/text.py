@@ -1,7 +1,8 @@
-"""CSV and JSON Lines: a row at a time, nothing held back."""
+"""CSV, JSON Lines and JSON: a row at a time, nothing held back."""
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Any, Self
@@ -29,7 +30,7 @@ class CsvWriter:
 
 
 class JsonLinesWriter:
-    """One JSON object a row, in UTF-8; columns of JSON become part of it."""
+    """One JSON object a row, in UTF-8; columns of JSON become part of it, infinity and NaN, which JSON lacks, null."""
 
     def __init__(self, stream: IO[str], fields: Sequence[Field]) -> None:
         self._stream = stream
@@ -48,7 +49,7 @@ class JsonLinesWriter:
             self._stream.write(self._object(row) + "\n")
 
     def _object(self, row: Sequence[Any]) -> str:
-        values = list(row)
+        values: list[Any] = [None if isinstance(value, float) and not math.isfinite(value) else value for value in row]
         for at in self._nested:
             values[at] = None if values[at] is None else json.loads(values[at])
         return json.dumps(dict(zip(self._names, values, strict=True)), ensure_ascii=False, default=str)
@@ -62,7 +63,8 @@ class JsonWriter(JsonLinesWriter):
         self._separator = "["
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._stream.write("[]\n" if self._separator == "[" else "\n]\n")
+        if error is None:  # half an answer must not read as a whole one
+            self._stream.write("[]\n" if self._separator == "[" else "\n]\n")
         super().__exit__(kind, error, tb)
 
     def write(self, rows: Batch) -> None:
@@ -73,5 +75,5 @@ class JsonWriter(JsonLinesWriter):
 
 
 def cell(value: Any) -> Any:
-    """A value of any database column as text formats take it: bytes in hexadecimal."""
+    """A value of any database column as people read it: bytes in hexadecimal."""
     return value.hex() if isinstance(value, bytes | memoryview) else value

@@ -1,9 +1,12 @@
 """What is exported reads back exactly, and a file appears whole or not at all."""
 
 import csv
+import errno
 import io
 import json
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.errors import UsageError
+from jobs.errors import ExitCode, JobError, UsageError
 from jobs.export.base import Field, Kind, whole_file
-from jobs.export.parquet import ParquetWriter, infer_fields
+from jobs.export.parquet import ParquetWriter, infer_fields, typed
 from jobs.export.text import CsvWriter, JsonLinesWriter, JsonWriter
 
 FIELDS = [Field("name", Kind.TEXT), Field("count", Kind.INTEGER), Field("share", Kind.REAL), Field("tags", Kind.JSON)]
@@ -72,6 +75,37 @@ def test_the_kinds_of_a_free_query_follow_from_its_rows() -> None:
     assert kinds == [Kind.INTEGER, Kind.REAL, Kind.TEXT, Kind.TEXT, Kind.REAL]
 
 
+def test_a_column_that_mixes_kinds_is_text_and_numbers_too_great_for_their_kind_are_too() -> None:
+    table = [(1, 2**53 + 1, 2**63, None), ("a", 0.5, 1, True)]
+    fields = infer_fields("abcd", table)
+    sink = io.BytesIO()
+    in_two_batches(ParquetWriter(sink, fields, {}), typed(fields, table))
+    assert pq.read_table(io.BytesIO(sink.getvalue())).to_pydict() == {
+        "a": ["1", "a"],
+        "b": [float(2**53 + 1), 0.5],
+        "c": [str(2**63), "1"],
+        "d": [None, 1],
+    }
+
+
+def test_json_has_null_for_what_is_no_number_and_an_escape_for_half_a_letter() -> None:
+    stream = io.StringIO()
+    fields = [Field("a", Kind.REAL), Field("b", Kind.REAL), Field("c", Kind.TEXT)]
+    with JsonWriter(stream, fields) as writer:
+        writer.write([(math.inf, math.nan, "\ud800")])
+    encoded = stream.getvalue().encode("utf-8", "backslashreplace")
+    assert json.loads(encoded, parse_constant=pytest.fail) == [{"a": None, "b": None, "c": "\ud800"}]
+
+
+def test_half_an_answer_is_no_json_document() -> None:
+    stream = io.StringIO()
+    with pytest.raises(ZeroDivisionError), JsonWriter(stream, FIELDS) as writer:
+        writer.write([("a", 1, 0.5, None)])
+        raise ZeroDivisionError
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(stream.getvalue())
+
+
 def test_a_file_is_not_replaced_unless_asked(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     target.write_text("mine")
@@ -97,3 +131,38 @@ def test_a_folder_or_a_place_that_does_not_exist_is_refused_with_a_hint(tmp_path
         with pytest.raises(UsageError) as refused, whole_file(target, force=True):
             pass
         assert refused.value.hint
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to(os.devnull)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, a_device])
+def test_what_is_no_plain_file_is_never_replaced(make: Callable[[Path], None], tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    make(target)
+    with pytest.raises(UsageError, match="no plain file"), whole_file(target, force=True):
+        pass
+    assert not target.is_file()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_is_written_through(exists: bool, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    real, link = tmp_path / "elsewhere" / "real.csv", tmp_path / "out.csv"
+    link.symlink_to(real)
+    if exists:
+        real.write_text("old")
+    with whole_file(link, force=exists) as partial:
+        partial.write_text("new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+
+
+def test_a_full_disk_is_no_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(JobError) as full, whole_file(tmp_path / "out.csv", force=False):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert full.value.exit_code == ExitCode.UNAVAILABLE
+    assert full.value.hint
+    assert list(tmp_path.iterdir()) == []
