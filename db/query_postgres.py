@@ -17,6 +17,8 @@ from db.query import BATCH_ROWS, Batch, QueryResult, refused
 from db.query_params import Value, spelled
 
 _READ_ONLY = "query only reads: one SELECT, from tables and views of this database"
+_LONGEST_MS = 2**31 - 1
+"""What statement_timeout takes, 24 days; `_Budget` bounds what is longer."""
 _OTHER_TYPE = "CAST makes one type of both sides; --param \"name='3'\" gives text, --param name=3 a number"
 # A superuser, or a login that may read the server's files, leaves a READ ONLY transaction by other doors.
 _POWERFUL = """
@@ -49,9 +51,8 @@ def read_postgres(url: str, sql: str, params: Mapping[str, Value], timeout_s: fl
 
 
 def _connect(url: str, timeout_s: float) -> "psycopg.Connection[tuple[Any, ...]]":
-    options = (
-        f"-c statement_timeout={max(1, round(timeout_s * 1000))} -c default_transaction_read_only=on -c timezone=UTC"
-    )
+    timeout_ms = min(max(1, round(timeout_s * 1000)), _LONGEST_MS)
+    options = f"-c statement_timeout={timeout_ms} -c default_transaction_read_only=on -c timezone=UTC"
     address = parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     connection = psycopg.connect(address, options=options, connect_timeout=10)
     connection.read_only = True

@@ -5,8 +5,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.errors import UsageError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,44 +19,65 @@ class Manifest:
 
     tags: Mapping[bytes, Mapping[str, str]]
 
-    def tags_of(self, path: bytes) -> Mapping[str, str]:
-        """The tags of a file, none where it has no row."""
-        return self.tags.get(path, {})
-
 
 def read_manifest(name: str) -> Manifest:
     """Read a manifest (UTF-8, with or without a byte-order mark). Paths are taken relative to the manifest's folder."""
     path = Path(name)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return _parse(csv.DictReader(stream, strict=True), path)
+            return _parse(csv.reader(stream, strict=True), path)
     except FileNotFoundError:
-        raise UsageError(f"manifest {str(path)!r} does not exist", "check the path given to --manifest") from None
+        raise UsageError(f"{_named(path)} does not exist", "check the path given to --manifest") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
-            f"manifest {str(path)!r} cannot be read: {error}", "save it as CSV in UTF-8 with a header line"
+            f"{_named(path)} cannot be read: {error}", "save it as CSV in UTF-8 with a header line"
         ) from error
 
 
-def _parse(rows: "csv.DictReader[str]", path: Path) -> Manifest:
-    columns = rows.fieldnames or []
-    if "path" not in columns:
-        raise UsageError(
-            f"manifest {str(path)!r} has no column named path", f"its columns are: {', '.join(columns) or 'none'}"
-        )
+def _parse(lines: "Reader", path: Path) -> Manifest:
+    columns = _columns(next(lines, []), path)
     folder = os.fsencode(path.absolute().parent)
     tags: dict[bytes, Mapping[str, str]] = {}
-    for row in rows:
-        name = row["path"]
-        if None in row or not name:
-            raise UsageError(
-                f"manifest {str(path)!r}, line {rows.line_num}: {'too many values' if name else 'no path'}",
-                "quote values that hold a comma",
-            )
+    for cells in filter(None, lines):
+        row = _row(columns, cells, f"{_named(path)}, line {lines.line_num}")
+        name = row.pop("path")
         key = os.path.normpath(os.path.join(folder, os.fsencode(name)))  # noqa: PTH118  names are bytes
         if key in tags:
-            raise UsageError(
-                f"manifest {str(path)!r}, line {rows.line_num}: {name!r} comes twice", "keep one row a file"
-            )
-        tags[key] = {column: value for column, value in row.items() if column != "path" and value}
+            raise UsageError(f"{_named(path)}, line {lines.line_num}: {name!r} comes twice", "keep one row a file")
+        tags[key] = row
+    if not tags:
+        raise UsageError(f"{_named(path)} has no rows", "write a row for each file below the header line")
     return Manifest(tags)
+
+
+def _columns(header: list[str], path: Path) -> list[str]:
+    """The names in the header line, which must be a name each, and one of them `path`."""
+    columns = [name.strip() for name in header]
+    if "path" not in columns:
+        shown = ", ".join(filter(None, columns)) or "none"
+        raise UsageError(f"{_named(path)} has no column named path", f"its columns are: {shown}")
+    if "" in columns:
+        raise UsageError(
+            f"{_named(path)}: column {columns.index('') + 1} has no name",
+            "name it in the header line, or leave it out (pandas: to_csv(index=False))",
+        )
+    twice = next((name for at, name in enumerate(columns) if name in columns[:at]), None)
+    if twice is not None:
+        raise UsageError(f"{_named(path)}: the column {twice!r} comes twice", "give each column a name of its own")
+    return columns
+
+
+def _row(columns: list[str], cells: list[str], where: str) -> dict[str, str]:
+    """The cells of a row that hold something, by column; a path is among them."""
+    if len(cells) > len(columns):
+        raise UsageError(f"{where}: too many values", "quote values that hold a comma")
+    row = {column: value for column, value in zip(columns, cells, strict=False) if value}
+    if "path" not in row:
+        raise UsageError(f"{where}: no path", "write the file's path in the column path, or take the row out")
+    if "\0" in row["path"]:
+        raise UsageError(f"{where}: a path cannot hold a NUL character", "save the manifest as CSV in UTF-8")
+    return row
+
+
+def _named(path: Path) -> str:
+    return f"manifest {str(path)!r}"

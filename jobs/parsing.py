@@ -11,12 +11,34 @@ _UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "min": F
 _NUMBER = r"\d+(?:\.\d+)?(?:/\d+)?|\.\d+"
 _DURATION = re.compile(rf"({_NUMBER})\s*({'|'.join(sorted(_UNITS, key=len, reverse=True))})?", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)", re.ASCII)
+LONGEST_TEXT = 64
+"""Characters: no duration or rate needs more, and Python reads no number of thousands of digits."""
+LONGEST_S = 10 * 366 * 24 * 3600
+SHORTEST_S = Fraction(1, 1_000_000)
+"""Between two sampled frames; results give times to the microsecond."""
+_EVERY_FRAME = "write --every-frame for every frame"
 _HINT = "write it like 1s, 500ms, 0.2, 1/30, 2m, 1h30m or 1:02:03.5"
 
 
 def parse_duration(text: str) -> Fraction:
-    """Seconds, exactly: `1s`, `500ms`, `0.2`, `1/30`, `2m`, `1h30m`, `1:02:03.5`. A bare number is seconds."""
-    clean = text.strip().lower()
+    """Seconds, exactly: `1s`, `500ms`, `0.2`, `1/30`, `2m`, `1h30m`, `1:02:03.5`. A bare number is seconds.
+
+    Raises UsageError for anything else, and for more than ten years.
+    """
+    seconds = _seconds(_short(text, "duration", _HINT).lower(), text)
+    if seconds > LONGEST_S:
+        raise UsageError(f"{text!r} is longer than ten years", _HINT)
+    return seconds
+
+
+def _short(text: str, what: str, hint: str) -> str:
+    clean = text.strip()
+    if len(clean) > LONGEST_TEXT:
+        raise UsageError(f"{clean[:20] + '...'!r} ({len(clean):,} characters) is not a {what}", hint)
+    return clean
+
+
+def _seconds(clean: str, text: str) -> Fraction:
     clock = _CLOCK.fullmatch(clean)
     if clock:
         hours, minutes, seconds = clock.groups(default="0")
@@ -31,17 +53,23 @@ def parse_interval(text: str) -> Fraction:
     """A duration above zero, as `--every` takes it."""
     interval = parse_duration(text)
     if interval <= 0:
-        raise UsageError("--every 0 would sample nothing", "write --every-frame for every frame")
+        raise UsageError("--every 0 would sample nothing", _EVERY_FRAME)
+    if interval < SHORTEST_S:
+        raise UsageError(f"--every {text} is shorter than a microsecond", _EVERY_FRAME)
     return interval
 
 
 def parse_fps(text: str) -> Fraction:
     """Frames per second, as `--fps` takes it (`5`, `2.5`, `30000/1001`), as the interval between them in seconds."""
-    if not re.fullmatch(_NUMBER, text.strip(), re.ASCII):
-        raise UsageError(f"{text!r} is not a frame rate", "write it like 5, 2.5 or 30000/1001")
-    rate = _number(text.strip(), text)
+    hint = "write it like 5, 2.5 or 30000/1001"
+    clean = _short(text, "frame rate", hint)
+    if not re.fullmatch(_NUMBER, clean, re.ASCII):
+        raise UsageError(f"{text!r} is not a frame rate", hint)
+    rate = _number(clean, text)
     if rate <= 0:
-        raise UsageError("--fps 0 would sample nothing", "write --every-frame for every frame")
+        raise UsageError("--fps 0 would sample nothing", _EVERY_FRAME)
+    if not SHORTEST_S <= 1 / rate <= LONGEST_S:
+        raise UsageError(f"--fps {text} is no rate of any video", f"{hint}; {_EVERY_FRAME}")
     return 1 / rate
 
 

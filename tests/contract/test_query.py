@@ -131,6 +131,10 @@ def test_a_question_that_takes_too_long_is_ended(url: str) -> None:
     assert "LIMIT" in caught.value.hint
 
 
+def test_ten_years_are_a_time_to_wait(url: str) -> None:
+    assert ask(url, "SELECT 1", timeout_s=10 * 366 * 24 * 3600.0) == [(1,)]
+
+
 def test_an_endless_answer_is_ended_too(url: str) -> None:
     with pytest.raises(QueryRefused, match="longer than"):
         ask(url, f"{ENDLESS} i FROM n", timeout_s=0.3)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
-from jobs.parsing import parse_duration, parse_fps, parse_interval, parse_sampling, parse_tags
+from jobs.parsing import LONGEST_S, parse_duration, parse_fps, parse_interval, parse_sampling, parse_tags
 from workers.analysis import Sampling, SamplingMode
 
 
@@ -41,6 +41,38 @@ def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_duration(text)
     assert "1s" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 5000, "9" * 400, "1/" + "9" * 5000, "9" * 5000 + ":00:00", "0." + "1" * 5000, "11y", "366000d", "88000h"],
+)
+def test_what_is_too_long_is_refused_in_few_words(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_duration(text)
+    assert len(str(refused.value)) < 200
+    assert "1s" in refused.value.hint
+
+
+def test_ten_years_are_a_duration_that_any_clock_takes() -> None:
+    assert float(parse_duration(f"{LONGEST_S}s")) == LONGEST_S
+    with pytest.raises(UsageError, match="longer than ten years"):
+        parse_duration(f"{LONGEST_S + 1}")
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 60, "1/" + "9" * 50, "1" * 20 + "/" + "1" * 44])
+def test_a_rate_of_no_video_is_refused_in_few_words(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_fps(text)
+    assert len(str(refused.value)) < 200
+    assert "30000/1001" in refused.value.hint
+
+
+def test_the_shortest_interval_is_a_microsecond() -> None:
+    assert parse_interval("0.000001") == parse_fps("1000000") == Fraction(1, 1_000_000)
+    with pytest.raises(UsageError, match="shorter than a microsecond") as refused:
+        parse_interval("0.0000009s")
+    assert "--every-frame" in refused.value.hint
 
 
 @given(st.text(max_size=20))
