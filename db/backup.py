@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def backup(engine: Engine, target: Path) -> None:
     if not source.exists():
         raise DatabaseUnusable(f"there is no database at {source}", "name one with --database")
     try:
-        with whole_file(target, replace=False) as partial:
+        # Whom the database is closed to, its copy is closed to.
+        mode = stat.S_IMODE(source.stat().st_mode) & 0o666 | stat.S_IWUSR
+        with whole_file(target, replace=False, mode=mode) as partial:
             _copy(source, partial)
     except OSError as error:
         trouble = trouble_with(target, error)

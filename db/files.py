@@ -61,10 +61,11 @@ def _cut(path: Path) -> str:
 
 
 @contextmanager
-def whole_file(path: Path, *, replace: bool) -> Iterator[Path]:
+def whole_file(path: Path, *, replace: bool, mode: int = 0o666) -> Iterator[Path]:
     """An empty file to write to, beside `path`; it takes that name when the body is done, and goes when it fails.
 
     A link is followed: what it leads to is written. Without `replace`, what turns up there meanwhile is left alone.
+    `mode` is what others may do with it at most; the umask takes from it.
     Raises OSError: FileExistsError, NotAPlainFile, IsADirectoryError, and what the disk says.
     """
     _refuse(path, replace)
@@ -74,7 +75,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        _finish(partial)
+        _finish(partial, mode)
         if replace:
             partial.replace(target)
         else:
@@ -96,11 +97,11 @@ def _refuse(path: Path, replace: bool) -> None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
-def _finish(partial: Path) -> None:
+def _finish(partial: Path, mode: int) -> None:
     """The rights any new file gets; on the disk, so that it outlives a power cut."""
     umask = os.umask(0)
     os.umask(umask)
-    partial.chmod(0o666 & ~umask)
+    partial.chmod(mode & ~umask)
     with partial.open("rb") as stream:
         os.fsync(stream.fileno())
 

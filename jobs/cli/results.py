@@ -1,6 +1,7 @@
 """`query`, `schema`, `export`: getting answers out."""
 
 import itertools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +80,7 @@ def query(
 
     settings = settings_of(database)
     sql = data_in() if statement == "-" else statement
-    path = None if output in (None, "-") else Path(output)
+    path = _target(output, settings.database_url)
     timeout_s = float(parse_duration(timeout))
     with open_query(query_url(settings), sql, parse_parameters(param or ()), timeout_s) as result:
         if path is None and form in (None, "table"):
@@ -117,10 +118,24 @@ def export(
     from jobs.cli.working import open_store, settings_of
     from jobs.export.files import export_job
 
-    with open_store(settings_of(database)) as store:
-        path = None if output == "-" else Path(output)
+    settings = settings_of(database)
+    path = _target(output, settings.database_url)
+    with open_store(settings) as store:
         rows = export_job(store, store.jobs.find(job), table, form, path, force=force)
     say(f"{rows:,} rows written" + ("" if path is None else f": {path}"))
+
+
+def _target(output: str | None, database_url: str) -> Path | None:
+    """The file that is meant; None is stdout. Raises UsageError for the database itself: --force would end it."""
+    from db.engine import file_of
+    from jobs.errors import UsageError
+
+    if output is None or output == "-":
+        return None
+    path, file = Path(output), file_of(database_url)
+    if file is not None and os.path.realpath(path) == os.path.realpath(file):
+        raise UsageError(f"{path} is the database itself", "name another file")
+    return path
 
 
 def query_url(settings: "Settings") -> str:

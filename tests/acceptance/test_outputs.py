@@ -84,6 +84,12 @@ def test_closed_streams_that_nothing_is_written_to_do_no_harm(folder: Path, tmp_
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + 30
 
 
+def test_messages_that_nobody_can_read_end_no_run(folder: Path, tmp_path: Path) -> None:
+    ended = in_shell("2>/dev/full", "run", folder / "media", "--dry-run", "--json", cwd=tmp_path)
+    assert ended.code == 1
+    assert json.loads(ended.out)["counts"]["files_failed"] == 1
+
+
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "table"])
 def test_a_locale_without_utf_8_changes_no_data_and_escapes_what_is_for_the_screen(form: str, folder: Path) -> None:
     ended = in_shell("", *QUERY, "--format", form, cwd=folder, PYTHONIOENCODING="ascii")
@@ -118,6 +124,14 @@ def test_the_format_follows_from_the_file_or_is_asked_for(folder: Path, tmp_path
     assert query("-o", "-", "-f", "csv").out == "a\n1\n2.5\nx\n"
     refused(query("-o", tmp_path / "a.txt", "-f", "table"), 2, "a table is for the screen")
     refused(query("-o", tmp_path / "a.txt"), 2, "which format")
+
+
+def test_no_answer_replaces_the_database(folder: Path) -> None:
+    before = (folder / "moodreel.db").read_bytes()
+    for arguments in (("query", "SELECT 1"), ("export", "pilot")):
+        ended = moodreel(*arguments, "-o", "media/../moodreel.db", "-f", "csv", "--force", cwd=folder)
+        refused(ended, 2, "is the database itself")
+    assert (folder / "moodreel.db").read_bytes() == before
 
 
 def test_two_columns_of_one_name_are_refused_where_one_would_be_lost(folder: Path) -> None:
@@ -165,6 +179,7 @@ def test_a_folder_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
 
 def test_a_database_that_may_only_be_read_is_read_and_not_run_upon(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "moodreel.db", tmp_path / "moodreel.db")
+    (tmp_path / "moodreel.db").chmod(0o444)
     (tmp_path / "moodreel.db.lock").touch(mode=0o444)
     tmp_path.chmod(0o555)
     reads = [("jobs",), ("status",), ("query", "SELECT 1"), ("export", "pilot", "-o", "-")]

@@ -71,9 +71,14 @@ def test_a_backup_replaces_nothing_and_leaves_nothing_behind(store: Store, quick
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_a_backup_touches_nothing_of_yours_beside_it(store: Store, quick_folder: Path) -> None:
+def test_a_backup_touches_nothing_of_yours_beside_it_and_is_as_private_as_the_database(
+    store: Store, quick_folder: Path
+) -> None:
     (quick_folder / "kept.db.part").write_text("mine")
+    assert store.file is not None
+    store.file.chmod(0o600)
     backup(store.engine, quick_folder / "kept.db")
+    assert (quick_folder / "kept.db").stat().st_mode & 0o777 == 0o600
     assert (quick_folder / "kept.db.part").read_text() == "mine"
     assert not list(quick_folder.glob(".moodreel-*"))
 
