@@ -13,7 +13,7 @@ from psycopg.types.numeric import Int4, Int8, NumericLoader
 
 from db.engine import first_line, parse_url, translated_driver
 from db.errors import QueryRefused
-from db.query import BATCH_ROWS, Batch, QueryResult, refused
+from db.query_answer import BATCH_ROWS, Batch, QueryResult, refused
 from db.query_params import Value, spelled
 
 _READ_ONLY = "query only reads: one SELECT, from tables and views of this database"

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from db.engine import BUSY_TIMEOUT_MS, parse_url, translated
-from db.query import BATCH_ROWS, Batch, QueryResult, refused
+from db.query_answer import BATCH_ROWS, Batch, QueryResult, refused
 from db.query_guard import PRAGMAS, READ_ONLY, Guard
 from db.query_params import Value, spelled
 

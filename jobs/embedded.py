@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.engine import file_of
+from db.errors import DatabaseMissing
 from db.overview import Overview
 from db.records import JobCounts, JobRecord
 from db.states import JobState
@@ -70,13 +70,13 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
 
 
 def _done_already(url: str, preview_store: Store, job: JobRecord, request: RunRequest) -> frozenset[str]:
-    file = file_of(url)
-    if file is not None and not file.exists():
-        return frozenset()
     digests = Overview(preview_store.engine).digests(job.id)
-    with Store.open(url) as real:
-        video, photo = request.analysis.record(), request.analysis.for_photos().record()
-        return Overview(real.engine).analysed(digests, video, photo)
+    try:
+        with Store.open(url) as real:
+            video, photo = request.analysis.record(), request.analysis.for_photos().record()
+            return Overview(real.engine).analysed(digests, video, photo)
+    except DatabaseMissing:
+        return frozenset()
 
 
 @contextmanager

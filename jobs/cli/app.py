@@ -9,7 +9,7 @@ from workers.knobs import KNOBS
 _SETTINGS = "Settings, as variables or in moodreel.toml: " + ", ".join(knob.variable for knob in KNOBS.values()) + "."
 _EXITS = (
     "Exit codes: 0 all well; 1 finished, but some files failed; 2 bad usage or settings; "
-    "3 a database or service cannot be reached; 130 interrupted, and resumable."
+    "3 a database cannot be reached, or a disk is full; 130 interrupted, and resumable."
 )
 
 app = typer.Typer(

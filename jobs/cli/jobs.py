@@ -32,13 +32,12 @@ def jobs(every: All = False, database: options.Database = None, as_json: options
     """List the jobs of a database, newest first."""
     from jobs.cli.output import console, table, write_json
     from jobs.cli.summary import short
-    from jobs.lock import is_running
-    from jobs.status import state_of
+    from jobs.status import state_of, worked_on
 
     with _store(database) as store:
-        worked_on = is_running(store.file)
+        working = worked_on(store)
         lines = store.jobs.listing(None if every else LISTED)
-    states = [state_of(line.job, line.left, line.files_failed, worked_on=worked_on) for line in lines]
+    states = [state_of(line.job, line.left, line.files_failed, worked_on=working) for line in lines]
     if as_json:
         write_json([_as_json(line, state) for line, state in zip(lines, states, strict=True)])
         return

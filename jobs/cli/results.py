@@ -10,7 +10,7 @@ import typer
 from jobs.cli import options
 
 if TYPE_CHECKING:
-    from db.query import QueryResult
+    from db.query_answer import QueryResult
     from workers.settings import Settings
 
 TABLE_ROWS = 1000
@@ -32,7 +32,12 @@ QueryOutput = Annotated[
 ]
 Param = Annotated[
     list[str] | None,
-    typer.Option("--param", help="A value for :name in the statement. Repeatable.", metavar="NAME=VALUE"),
+    typer.Option(
+        "--param",
+        help="A value for :name in the statement: a number if written like one (3, 0.5), else text; "
+        "in single quotes always text. Repeatable.",
+        metavar="NAME=VALUE",
+    ),
 ]
 Timeout = Annotated[str, typer.Option("--timeout", help="Give up after this.", metavar="DURATION")]
 ExportFormat = Annotated[

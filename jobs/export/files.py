@@ -16,7 +16,7 @@ from jobs.streams import data_out
 from workers.analysis import AnalysisSpec
 
 if TYPE_CHECKING:
-    from db.query import QueryResult
+    from db.query_answer import QueryResult
 
 EXPORTS = ("csv", "parquet", "jsonl")
 QUERIES = (*EXPORTS, "json")

@@ -13,7 +13,7 @@ from db.emotions import EMOTIONS
 from db.engine import has_wal_reset_fix, parse_url
 from db.errors import DatabaseUnusable
 from db.places import absolute, without_paths
-from db.query import named, with_psycopg_params
+from db.query_params import named, spelled
 from db.schema import metadata
 from db.text import storable
 from db.views import definitions
@@ -93,7 +93,7 @@ def test_parameters_are_found_outside_quotes_comments_and_casts() -> None:
 
 
 def test_parameters_are_spelled_as_the_driver_wants_them() -> None:
-    assert with_psycopg_params("SELECT 5 % 2, ':a', :a::text") == "SELECT 5 %% 2, ':a', %(a)s::text"
+    assert spelled("SELECT 5 % 2, ':a', :a::text", lambda name: f"<{name}>") == "SELECT 5 % 2, ':a', <a>::text"
 
 
 def test_every_column_of_every_table_and_view_has_a_sentence() -> None:
