@@ -83,7 +83,9 @@ def test_ctrl_c_twice_stops_now_and_loses_nothing(running: "subprocess.Popen[str
 def test_a_second_run_on_the_same_database_is_refused_with_a_hint(
     running: "subprocess.Popen[str]", media: Path, tmp_path: Path
 ) -> None:
+    running.send_signal(signal.SIGSTOP)  # it holds its lock for as long as we look
     second = moodreel("run", media, cwd=tmp_path)
+    running.send_signal(signal.SIGCONT)
     assert second.code == 3
     assert "another moodreel is working" in second.err
     assert "hint:" in second.err
@@ -107,7 +109,9 @@ def test_status_query_and_export_are_safe_beside_a_run(running: "subprocess.Pope
 def test_a_job_cancelled_from_beside_stops_within_seconds_and_resumes(
     running: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
+    running.send_signal(signal.SIGSTOP)  # it shall not be done before we have spoken
     assert moodreel("cancel", "latest", cwd=tmp_path).code == 0
+    running.send_signal(signal.SIGCONT)
     running.communicate(timeout=15)
     assert running.returncode == 130
     status = moodreel("status", "latest", "--json", cwd=tmp_path)
