@@ -1,9 +1,11 @@
 """Stopping a run, and what may be done beside it."""
 
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,9 +40,35 @@ def running(media: Path, tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
         process.communicate()
 
 
-def _count(database: Path, statement: str) -> int:
-    import sqlite3
+@contextmanager
+def held_still(process: "subprocess.Popen[str]", database: Path) -> Iterator[None]:
+    """A process that does nothing for a while, in a moment when it writes nothing: it shall not be done before us."""
 
+    def stopped_between_commits() -> bool:
+        process.send_signal(signal.SIGSTOP)
+        if _is_free(database):
+            return True
+        process.send_signal(signal.SIGCONT)
+        return False
+
+    wait_until(stopped_between_commits)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def _is_free(database: Path) -> bool:
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+        return True
+
+
+def _count(database: Path, statement: str) -> int:
     try:
         ((count,),) = sql(database, statement)
     except sqlite3.OperationalError:
@@ -83,9 +111,8 @@ def test_ctrl_c_twice_stops_now_and_loses_nothing(running: "subprocess.Popen[str
 def test_a_second_run_on_the_same_database_is_refused_with_a_hint(
     running: "subprocess.Popen[str]", media: Path, tmp_path: Path
 ) -> None:
-    running.send_signal(signal.SIGSTOP)  # it holds its lock for as long as we look
-    second = moodreel("run", media, cwd=tmp_path)
-    running.send_signal(signal.SIGCONT)
+    with held_still(running, tmp_path / "moodreel.db"):
+        second = moodreel("run", media, cwd=tmp_path)
     assert second.code == 3
     assert "another moodreel is working" in second.err
     assert "hint:" in second.err
@@ -109,9 +136,8 @@ def test_status_query_and_export_are_safe_beside_a_run(running: "subprocess.Pope
 def test_a_job_cancelled_from_beside_stops_within_seconds_and_resumes(
     running: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
-    running.send_signal(signal.SIGSTOP)  # it shall not be done before we have spoken
-    assert moodreel("cancel", "latest", cwd=tmp_path).code == 0
-    running.send_signal(signal.SIGCONT)
+    with held_still(running, tmp_path / "moodreel.db"):
+        assert moodreel("cancel", "latest", cwd=tmp_path).code == 0
     running.communicate(timeout=15)
     assert running.returncode == 130
     status = moodreel("status", "latest", "--json", cwd=tmp_path)
