@@ -8,6 +8,7 @@ import itertools
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 STINT_S = 10.0
 """How long a thread goes on claiming after its bell: then the broker may see the message done, and rings again."""
-KEEP_EVERY_S = 5.0
+KEEP_EVERY_S = 2.0
 GRACE_S = 60.0
 """What a lease may outlive the deadline of the work by: a thread that is stuck loses its segments after that."""
 
@@ -100,14 +101,10 @@ class Station:
         bench = self._bench()
         before = bench.desk.counts.segments
         until = time.monotonic() + STINT_S
-        while not self.stopping:
-            assignment = bench.desk.take(segment_ids) if segment_ids else None
-            segment_ids = ()
-            if assignment is None and time.monotonic() < until:
-                assignment = bench.desk.take()
-            if assignment is None:
-                break
-            bench.work(assignment, self._limits)
+        with suppress(ChildStopped):  # we are closing: what was in hand went back
+            while not self.stopping and (assignment := self._next(bench, segment_ids, until)) is not None:
+                segment_ids = ()
+                bench.work(assignment, self._limits)
         bench.desk.give_back_singles()
         bench.desk.flush()
         return bench.desk.counts.segments - before
@@ -122,6 +119,11 @@ class Station:
         self._keeper.join()
         for bench in benches:
             bench.lane.close()
+
+    def _next(self, bench: Bench, segment_ids: Sequence[int], until: float) -> Assignment | None:
+        """What the bell named comes first, then anything, while the stint lasts."""
+        named = bench.desk.take(segment_ids) if segment_ids else None
+        return named or (bench.desk.take() if time.monotonic() < until else None)
 
     def _bench(self) -> Bench:
         bench: Bench | None = getattr(self._local, "bench", None)

@@ -1,0 +1,90 @@
+"""A worker's station with real children: bells, strangers' work, cancellation, the end."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db.fleet import FleetStore
+from db.store import Store
+from jobs.control import Controls, Stop
+from jobs.intake import Intake
+from jobs.progress import Silent
+from jobs.run import Runner
+from jobs.submit import create_job
+from tests.acceptance.folders import write_clip, write_photo
+from tests.acceptance.runs import wait_until
+from tests.integration.test_runner import request_for
+from workers.limits import ChildLimits
+from workers.places import NamedPlaces
+from workers.station import Station
+from workers.supervisor import Supervisor
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'moodreel.db'}", create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def station(store: Store) -> Iterator[Station]:
+    made = Station(store, "host:1", NamedPlaces(), ChildLimits())
+    yield made
+    made.close()
+
+
+def submitted(store: Store, media: Path, every_s: float = 1) -> str:
+    """Every file admitted, none analysed."""
+    request = request_for(media, every_s)
+    job = create_job(store, request, "test:1")
+    with Supervisor(1, ChildLimits()) as supervisor, Intake(store, job, request) as intake:
+        Runner(store, job, supervisor, intake, Controls(Silent(), Stop(), analyse=False)).run()
+    return job.id
+
+
+def test_a_bell_for_one_segment_gets_all_that_is_runnable_done(store: Store, station: Station, tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    for number in range(4):
+        write_photo(media / f"{number}.jpg", number)
+    write_clip(media / "clip.mp4", 9)
+    job = submitted(store, media)
+    first, *_ = FleetStore(store.engine, 10).due(9)
+    assert station.serve([first[0]]) == 5
+    counts = store.jobs.counts(job)
+    assert (counts.done, counts.failed, counts.faces) == (5, 0, 4 + 2)
+    assert station.serve([first[0]]) == 0  # the same message, delivered again
+
+
+def test_work_that_nobody_wants_any_more_is_stopped_within_seconds(
+    store: Store, station: Station, tmp_path: Path
+) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    write_clip(media / "long.mp4", 1, seconds=30)
+    job = submitted(store, media, every_s=0.04)
+    worker = threading.Thread(target=station.serve, args=([1],))
+    worker.start()
+    wait_until(lambda: store.jobs.counts(job).running == 1)
+    store.jobs.cancel(job)
+    wait_until(lambda: store.jobs.counts(job).running == 0, 15)
+    worker.join()
+    counts = store.jobs.counts(job)
+    assert (counts.done, counts.queued, counts.failed) == (0, 2, 0)
+
+
+def test_a_station_that_closes_gives_back_what_it_had_in_hand(store: Store, tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    write_clip(media / "long.mp4", 1, seconds=30)
+    job = submitted(store, media, every_s=0.04)
+    station = Station(store, "host:1", NamedPlaces(), ChildLimits())
+    worker = threading.Thread(target=station.serve, args=([1],))
+    worker.start()
+    wait_until(lambda: store.jobs.counts(job).running == 1)
+    station.close()
+    worker.join()
+    counts = store.jobs.counts(job)
+    assert (counts.queued, counts.running, counts.failed) == (2, 0, 0)
