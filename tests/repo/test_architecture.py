@@ -154,7 +154,7 @@ def test_no_file_names_a_package_host_or_a_place_on_one_machine() -> None:
 
 
 def _names(content: bytes, word: bytes) -> bool:
-    """Whether a text names `word`, where a path begins with it: `tests/work/x` is another."""
+    """Whether a text names `word`, where a path begins with it: a longer name that merely holds it is another."""
     if b"\0" in content:
         return False
     before = (content[at - 1 : at] for at in _places(content, word))
