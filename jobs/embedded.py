@@ -16,8 +16,9 @@ from jobs.control import Controls, RunOutcome, Stop
 from jobs.intake import Intake, Places
 from jobs.progress import Progress
 from jobs.request import RunRequest
-from jobs.run import Runner, owner_name
+from jobs.run import Runner
 from jobs.submit import create_job
+from workers.desk import owner_name
 from workers.settings import Settings, file_url
 from workers.supervisor import Supervisor
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from db.records import Admission, FileIdentity, JobFile, JobRecord, Problem
+from db.records import FileIdentity, JobFile, JobRecord, Problem
 from db.store import Store
 from jobs.discover import Discovery, Found, Passed, Refused, discover, revisit
 from jobs.entries import EMPTY, NOTHING_FOUND, job_file_of, not_media
@@ -26,6 +26,7 @@ PROBE_BATCH = 8
 LOOK_UP_BATCH = 64
 WALK_AHEAD = 64
 """Files waiting for a probe at most: the walk keeps just ahead of the children."""
+HASH_AHEAD = 256
 ADMIT_BATCH = 64
 ADMIT_EVERY_S = 0.3
 TURN_S = 0.05
@@ -60,7 +61,7 @@ class Intake:
         self._to_probe: deque[Found] = deque()
         self._probing: dict[bytes, Found] = {}
         self._tries: dict[bytes, int] = {}
-        self._hashing: deque[_Hashing] = deque()
+        self._hashing: list[_Hashing] = []
         self._ready: list[JobFile] = []
         self._digests: list[tuple[FileIdentity, str]] = []
         self._own = _own_files(store)
@@ -87,7 +88,11 @@ class Intake:
     @property
     def eager(self) -> bool:
         """Whether `advance` has more to do at once: files to walk, and room for what they hold."""
-        return self.walking and len(self._to_probe) < WALK_AHEAD
+        return self.walking and self._has_room
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._to_probe) < WALK_AHEAD and len(self._hashing) < HASH_AHEAD
 
     @property
     def finished(self) -> bool:
@@ -98,17 +103,25 @@ class Intake:
     def _unsettled(self) -> bool:
         return bool(self.walking or self._met or self._to_probe or self._probing or self._hashing)
 
-    def advance(self) -> Admission:
-        """Walk on, collect hashes, admit what is ready; a few hundredths of a second. Returns what was admitted."""
+    def advance(self) -> None:
+        """Walk on, collect hashes, admit what is ready; a few hundredths of a second."""
         until = time.monotonic() + TURN_S
-        while self._walk is not None and len(self._to_probe) < WALK_AHEAD and time.monotonic() < until:
+        while self._walk is not None and self._has_room and time.monotonic() < until:
             self._step(self._walk)
             if len(self._met) >= LOOK_UP_BATCH:
                 self._look_up()
         self._look_up()
-        while self._hashing and self._hashing[0].digest.done():
-            self._hashed(self._hashing.popleft())
-        return self._admit()
+        self._collect()
+        self._admit()
+
+    def _collect(self) -> None:
+        """Take what is hashed, in whatever order: a film of many gigabytes keeps no photo behind it waiting."""
+        waiting, self._hashing = self._hashing, []
+        for one in waiting:
+            if one.digest.done():
+                self._hashed(one)
+            else:
+                self._hashing.append(one)
 
     def take_probe(self) -> ProbeBatch | None:
         """A batch of files for a child to probe, if any wait. Files that failed before go alone."""
@@ -223,16 +236,15 @@ class Intake:
     def _skip(self) -> None:
         self.skipped += 1
 
-    def _admit(self) -> Admission:
+    def _admit(self) -> None:
         due = len(self._ready) >= ADMIT_BATCH or time.monotonic() - self._last_admission > ADMIT_EVERY_S
         if not self._ready or not (due or not self._unsettled):
-            return Admission()
+            return
         self._store.intake.remember_hashes(self._digests)
         self._digests.clear()
         batch, self._ready = self._ready, []
-        admission = self._store.intake.admit(self._job.id, batch)
+        self._store.intake.admit(self._job.id, batch)
         self._last_admission = time.monotonic()
-        return admission
 
     def admit_nothing_found(self) -> None:
         """When a whole walk met nothing to analyse, say so for every path that was named: silence is no answer."""

@@ -4,8 +4,6 @@ It turns the crank of the intake and the desk and carries work between them and 
 nothing about pixels and writes no SQL.
 """
 
-import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ from jobs.discover import show
 from jobs.errors import ExitCode, JobError
 from jobs.intake import Intake
 from jobs.progress import Snapshot
-from workers.desk import Assignment, Desk
+from workers.desk import Assignment, Desk, owner_name
 from workers.events import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
 from workers.messages import ProbeBatch, ProbeResult, SegmentResult
 from workers.places import NamedPlaces
@@ -34,6 +32,7 @@ DRY_S = 0.2
 SHOW_EVERY_S = 0.2
 CHECK_EVERY_S = 1.0
 HEARTBEAT_EVERY_S = 5.0
+ASK_SHARE = 5
 COUNT_SHARE = 50
 """Counting a job is left alone for this many times as long as it takes: at most 2 % of the time goes there."""
 
@@ -54,6 +53,7 @@ class _Clock:
     beat: float = 0.0
     count_due: float = 0.0
     dry_until: float = 0.0
+    over_due: float = 0.0
 
 
 class Runner:
@@ -115,7 +115,12 @@ class Runner:
 
     def _nothing_left(self) -> bool:
         """No segment of the job is left, in our hands or in those of others who share the database."""
+        asked = time.monotonic()
+        if asked < self._clock.over_due:
+            return False
         counts = self._store.jobs.counts(self._job.id)
+        # While others still work on it we wait: asking shall not be what keeps their database busy.
+        self._clock.over_due = asked + ASK_SHARE * (time.monotonic() - asked)
         if counts.running and not self._desk.holding:
             self._store.segments.expire()
         return counts.finished
@@ -288,8 +293,3 @@ class Runner:
             rows = "1 row of the manifest matches" if len(paths) == 1 else f"{len(paths)} rows of the manifest match"
             more = ", ..." if len(paths) > 1 else ""
             self._progress.say(f"{rows} no file: {show(paths[0])}{more}")
-
-
-def owner_name() -> str:
-    """Who holds a claim: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -4,6 +4,8 @@ A desk serves one owner, embedded or fleet. It holds every claim it took until a
 their leases alive as long as its owner comes by.
 """
 
+import os
+import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -218,6 +220,11 @@ class Desk:
     def _stamp(self) -> None:
         if not (self._commits or self._failures or self._returned):
             self._oldest = time.monotonic()
+
+
+def owner_name() -> str:
+    """Who holds a claim: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _by_id(fence: Fence) -> int:

@@ -44,8 +44,8 @@ def open_store(settings: "Settings", *, create: bool = False) -> "Store":
 def run_new(settings: "Settings", request: "RunRequest", show: Show) -> "RunOutcome":
     """Make a job of a request, and run it."""
     from jobs.lock import run_lock
-    from jobs.run import owner_name
     from jobs.submit import create_job, require_device
+    from workers.desk import owner_name
 
     require_device(settings.device)
     with open_store(settings, create=True) as store, run_lock(store.file):
