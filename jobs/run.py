@@ -33,6 +33,7 @@ SHOW_EVERY_S = 0.2
 CHECK_EVERY_S = 1.0
 HEARTBEAT_EVERY_S = 5.0
 ASK_SHARE = 5
+"""Whether others are done is asked again after this many times as long as asking takes."""
 COUNT_SHARE = 50
 """Counting a job is left alone for this many times as long as it takes: at most 2 % of the time goes there."""
 
