@@ -39,10 +39,20 @@ KNOBS = {
             "PostgreSQL login for `moodreel query`, which must be no superuser",
             shown_default="database_url",
         ),
+        Knob(
+            "broker_url", "redis://localhost:6379/0", "Redis that carries the bells of a fleet: redis://:PASSWORD@HOST/0"
+        ),
+        Knob(
+            "media_roots",
+            None,
+            "Where media lie on this machine, by the names a fleet knows them by: main=/mnt/a,archive=/mnt/b",
+            shown_default="none",
+        ),
         Knob("workers", None, "Child processes that analyse", 1, 256, shown_default="one a core"),
         Knob("device", "auto", "Where models run: auto, cpu or cuda"),
         Knob("child_memory_mb", 2048, "Memory one child may take, in MB", 256, 1_000_000),
         Knob("child_timeout_s", 60.0, "Seconds any piece of work gets before its size is looked at", 1, 86_400),
+        Knob("lease_s", 60.0, "Seconds after which a silent worker's segments go to another", 3, 86_400),
         Knob("model_cache", None, "Folder of downloaded models", shown_default="the user's cache folder"),
         Knob("log_level", "warning", "What is logged to stderr: debug, info, warning or error"),
     )

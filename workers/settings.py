@@ -41,10 +41,13 @@ class Settings(BaseSettings):
 
     database_url: str = _field("database_url")
     query_database_url: str | None = _field("query_database_url")
+    broker_url: str = _field("broker_url")
+    media_roots: str | None = _field("media_roots")
     workers: int = Field(default_factory=cores, ge=knob("workers").low, le=knob("workers").high)
     device: Literal["auto", "cpu", "cuda"] = _field("device")
     child_memory_mb: int = _field("child_memory_mb")
     child_timeout_s: float = _field("child_timeout_s")
+    lease_s: float = _field("lease_s")
     model_cache: Path | None = _field("model_cache")
     log_level: Literal["debug", "info", "warning", "error"] = _field("log_level")
 
