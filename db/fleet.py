@@ -35,8 +35,8 @@ class WorkerReport:
     state: str
     """`working`, `paused` (it claims nothing, `note` says why) or `gone`."""
     note: str | None = None
-    silent_s: float = 0.0
-    """Seconds since it reported, by the database's clock."""
+    roots: str = ""
+    """The media roots it has mounted, by name, with commas between."""
 
 
 class FleetStore:
@@ -91,6 +91,7 @@ class FleetStore:
             "program_version": report.program_version,
             "state": report.state,
             "note": report.note,
+            "roots": report.roots,
             "seen_at": now(),
         }
 
@@ -105,7 +106,7 @@ class FleetStore:
         recent = sa.select(worker).where(worker.c.seen_at > now(-silent_for_s), worker.c.state != "gone")
         with reading(self._engine) as connection:
             rows = connection.execute(recent.order_by(worker.c.id)).all()
-        names = ("id", "host", "pid", "queues", "concurrency", "program_version", "state", "note")
+        names = ("id", "host", "pid", "queues", "concurrency", "program_version", "state", "note", "roots")
         return [WorkerReport(**{name: getattr(row, name) for name in names}) for row in rows]
 
     @contextmanager

@@ -11,7 +11,7 @@ from db.clock import now
 from db.counting import count_job, job_lines
 from db.engine import dialect_insert, reading, writing
 from db.errors import Ambiguous, NotFound
-from db.records import AnalysisRecord, JobCounts, JobLine, JobRecord, NewJob
+from db.records import AnalysisRecord, FilePlace, JobCounts, JobLine, JobRecord, NewJob
 from db.schema import analysis, job, job_file, media_analysis, segment
 from db.states import JobState, MediaAnalysisState, SegmentState
 from db.text import storable
@@ -177,15 +177,14 @@ class JobStore:
 
         return self._write(work)
 
-    def unread(self, job_id: str) -> Sequence[tuple[bytes, bytes]]:
-        """Root and relative path of every file of the job that could not be read."""
-        wanted = sa.select(job_file.c.root, job_file.c.relative).where(
+    def unread(self, job_id: str) -> Sequence[FilePlace]:
+        """Every file of the job that could not be read."""
+        wanted = sa.select(job_file.c.root, job_file.c.relative, job_file.c.path).where(
             job_file.c.job_id == job_id, job_file.c.error_code.is_not(None)
         )
         with reading(self._engine) as connection:
-            return [
-                (bytes(row.root), bytes(row.relative)) for row in connection.execute(wanted.order_by(job_file.c.id))
-            ]
+            rows = connection.execute(wanted.order_by(job_file.c.id))
+            return [FilePlace(bytes(row.root), bytes(row.relative), row.path) for row in rows]
 
     def counts(self, job_id: str) -> JobCounts:
         """Where the job stands."""

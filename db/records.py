@@ -14,6 +14,7 @@ __all__ = [
     "Face",
     "Fence",
     "FileIdentity",
+    "FilePlace",
     "Frame",
     "JobCounts",
     "JobFile",
@@ -130,6 +131,15 @@ class SegmentSpec:
     """Sampled frames to expect."""
     weight: float = 1.0
     """Work to expect in megapixels decoded: scales the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """Where a file of a job lies, as stored, and the path that people see."""
+
+    root: bytes
+    relative: bytes
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,7 @@ worker = Table(
     Column("note", Text),
     Column("started_at", Timestamp, nullable=False),
     Column("seen_at", Timestamp, nullable=False),
+    Column("roots", Text),
     comment="A fleet worker as it last reported.",
 )
 

@@ -18,6 +18,7 @@ from db.records import FileIdentity, JobFile, JobRecord, Problem
 from db.store import Store
 from jobs.discover import Discovery, Found, Passed, Refused, discover, revisit
 from jobs.entries import EMPTY, NOTHING_FOUND, job_file_of, not_media
+from jobs.naming import NamedAsWalked, Naming
 from jobs.request import RunRequest
 from workers.hashing import sha256_of
 from workers.messages import ProbeBatch, ProbeResult, ProbeWork
@@ -50,10 +51,18 @@ class Intake:
     A walk may be repeated: what is in the job already is passed over.
     """
 
-    def __init__(self, store: Store, job: JobRecord, request: RunRequest, places: Places | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        job: JobRecord,
+        request: RunRequest,
+        places: Places | None = None,
+        naming: Naming | None = None,
+    ) -> None:
         self._store = store
         self._job = job
         self._request = request
+        self._naming = naming or NamedAsWalked()
         self._walk: Iterator[Discovery] | None = (
             discover(request.paths, request.filters) if places is None else revisit(places, request.filters)
         )
@@ -171,9 +180,8 @@ class Intake:
             case Passed():
                 self._skip()
             case Refused(root, relative, problem):
-                path = os.path.join(root, relative)  # noqa: PTH118  names are bytes
-                self.unmatched.discard(path)
-                self._ready.append(job_file_of(root, relative, tags=self._request.tags_of(path), problem=problem))
+                self.unmatched.discard(os.path.join(root, relative))  # noqa: PTH118  names are bytes
+                self._ready.append(self._entry(root, relative, problem=problem))
             case Found() as found:
                 self.unmatched.discard(found.identity.path)
                 self._meet(found)
@@ -183,6 +191,8 @@ class Intake:
             self._skip()
         elif found.identity.size == 0:
             self._empty(found)
+        elif (refusal := self._naming.refusal(found.root, found.relative)) is not None:
+            self._refuse(found, refusal)
         else:
             self._met.append(found)
 
@@ -224,14 +234,22 @@ class Intake:
         self._accept(waiting.found, digest, None if self._is_planned(digest) else waiting.result)
 
     def _accept(self, found: Found, sha256: str, result: ProbeResult | None) -> None:
-        file = job_file_of(found.root, found.relative, found=found, tags=self._request.tags_of(found.identity.path))
+        file = self._entry(found.root, found.relative, found)
         if result is not None:
             file = replace(file, facts=result.facts, segments=result.segments)
         self._ready.append(replace(file, sha256=sha256))
 
     def _refuse(self, found: Found, problem: Problem) -> None:
-        tags = self._request.tags_of(found.identity.path)
-        self._ready.append(job_file_of(found.root, found.relative, found=found, tags=tags, problem=problem))
+        self._ready.append(self._entry(found.root, found.relative, found, problem))
+
+    def _entry(
+        self, root: bytes, relative: bytes, found: Found | None = None, problem: Problem | None = None
+    ) -> JobFile:
+        """A walked path as it is stored, with its tags."""
+        tags = self._request.tags_of(os.path.join(root, relative))  # noqa: PTH118  names are bytes
+        entry = job_file_of(root, relative, found=found, tags=tags, problem=problem)
+        stored_root, stored_relative = self._naming.stored(root, relative)
+        return replace(entry, root=stored_root, relative=stored_relative)
 
     def _skip(self) -> None:
         self.skipped += 1
@@ -249,7 +267,7 @@ class Intake:
     def admit_nothing_found(self) -> None:
         """When a whole walk met nothing to analyse, say so for every path that was named: silence is no answer."""
         for path in self._request.paths:
-            self._ready.append(job_file_of(path, b"", problem=NOTHING_FOUND))
+            self._ready.append(replace(self._entry(path, b"", problem=NOTHING_FOUND), tags={}))
         self._admit()
 
 

@@ -22,6 +22,8 @@ class RunRequest:
     """Tags of every file; a manifest's tags for a file win over them."""
     file_tags: Mapping[bytes, Mapping[str, str]] = field(default_factory=dict)
     """Tags by absolute path."""
+    fleet: bool = False
+    """Made by `submit`: its files are named below media roots, and workers analyse it."""
 
     def tags_of(self, path: bytes) -> dict[str, str]:
         """The tags of one file."""
@@ -37,6 +39,7 @@ class RunRequest:
                 "exclude": self.filters.exclude,
                 "name": self.name,
                 "tags": dict(self.tags),
+                "fleet": self.fleet,
                 "file_tags": {os.fsdecode(path): dict(tags) for path, tags in self.file_tags.items()},
             }
         )
@@ -51,5 +54,6 @@ class RunRequest:
             filters=Filters(tuple(raw["include"]), tuple(raw["exclude"])),
             name=raw["name"],
             tags=raw["tags"],
+            fleet=raw.get("fleet", False),
             file_tags={os.fsencode(path): tags for path, tags in raw["file_tags"].items()},
         )

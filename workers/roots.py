@@ -34,6 +34,14 @@ class MediaRoots:
         folder, name = max(holding, key=lambda pair: len(pair[0]))
         return name.encode(), os.path.relpath(real, folder)
 
+    def folder(self, name: bytes) -> bytes:
+        """The folder of a root by its stored name. Raises SettingsError where it is not known here."""
+        folder = self.folders.get(name.decode("utf-8", "backslashreplace"))
+        if folder is None:
+            problem = _unknown_root(name)
+            raise SettingsError(problem.reason, _HINT)
+        return folder
+
     def locate(self, location: Location) -> bytes | Problem:
         """Where a job file lies on this machine, or why it cannot be opened here."""
         folder = self.folders.get(location.root.decode("utf-8", "backslashreplace"))
@@ -54,7 +62,7 @@ def _unknown_root(name: bytes) -> Problem:
     shown = name.decode("utf-8", "backslashreplace")
     return Problem(
         "path.unknown_root",
-        f"this worker knows no media root named {shown!r}",
+        f"this machine knows no media root named {shown!r}",
         "add it to MOODREEL_MEDIA_ROOTS of every worker, then `moodreel retry`",
     )
 

@@ -66,7 +66,7 @@ def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: boo
         places = None
         if only_failed:
             # Where the walk was complete, only the files that could not be read are looked at again.
-            places = store.jobs.unread(job.id) if job.sealed_at else None
+            places = [(one.root, one.relative) for one in store.jobs.unread(job.id)] if job.sealed_at else None
             if not store.jobs.retry(job.id):
                 return None
         else:

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from db.errors import Ambiguous, NotFound
-from db.records import Frame, Problem, SegmentCommit, SegmentFailure
+from db.records import FilePlace, Frame, Problem, SegmentCommit, SegmentFailure
 from db.schema import job, segment
 from db.states import FrameStatus, JobState
 from db.store import Store
@@ -191,7 +191,7 @@ def test_retry_lets_unreadable_files_be_walked_again(store: Store) -> None:
     made = start(store)
     admit(store, made, unreadable("c.mp4"))
     store.jobs.seal(made.id)
-    assert store.jobs.unread(made.id) == [(ROOT, b"c.mp4")]
+    assert store.jobs.unread(made.id) == [FilePlace(ROOT, b"c.mp4", "c.mp4")]
     assert store.jobs.retry(made.id) == 1
     assert store.jobs.get(made.id).state == JobState.DISCOVERING
     assert admit(store, made, video("c.mp4", segments=1)).new_segments == 1

@@ -112,7 +112,7 @@ def test_retry_looks_at_no_file_that_is_new(media: Path, store: Store, tmp_path:
         write_photo(media / "sub" / "late.jpg", 3)
         write_photo(media / "new.jpg", 4)
         job = store.jobs.find("latest")
-        places = store.jobs.unread(job.id)
+        places = [(one.root, one.relative) for one in store.jobs.unread(job.id)]
         store.jobs.retry(job.id)
         again = work(store, request, store.jobs.get(job.id), places=places)
     assert (again.desk.segments, again.counts.files) == (1, 1)

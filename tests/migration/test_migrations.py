@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -14,11 +15,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from db import migrate
 from db.describe import described
-from db.engine import dispose, open_engine, reading, writing
+from db.engine import APPLICATION_ID, dispose, open_engine, reading, writing
 from db.errors import DatabaseTooNew, DatabaseTooOld, DatabaseUnusable, NotADatabase
 from db.schema import metadata
 from db.store import Store
-from db.views import definitions
+from db.views import create_views, definitions
 from tests.support.dbmaking import admit, photo, rows, run_all, start
 
 RELEASED = ("0001",)
@@ -120,35 +121,60 @@ def test_columns_have_the_documented_types(store: Store) -> None:
     assert actual | {("alembic_version", "version_num"): "text"} == documented
 
 
+def as_of(revision: str, new: Engine, old: Engine) -> None:
+    """Fill the empty database `old` as a program of that revision would have left it, with the rows of `new`."""
+
+    def make(connection: Connection) -> None:
+        with migrate._config(connection) as config:
+            command.upgrade(config, revision)
+        create_views(connection)
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        was = sa.MetaData()
+        was.reflect(connection)
+        with reading(new) as source:
+            for table in was.sorted_tables:
+                filled = [dict(row._mapping) for row in source.execute(sa.select(table))]
+                if filled and table.name != "alembic_version":
+                    connection.execute(sa.insert(table), filled)
+
+    writing(old, make)
+
+
 @pytest.mark.parametrize("revision", RELEASED)
 def test_a_database_of_any_release_is_upgraded_with_its_data(
-    store: Store, database_url: str, revision: str, monkeypatch: pytest.MonkeyPatch
+    store: Store, empty_database_url: str, revision: str
 ) -> None:
-    """Until there is a second revision, the upgrade is made of the steps around it: views away, migrate, views back."""
     job = start(store)
     admit(store, job, photo("a.jpg", tags={"who": "P07"}), photo("b.jpg"))
     run_all(store)
     before = rows(store, "SELECT path, time_s, dominant, valence FROM job_emotions ORDER BY path")
-    store.close()
-    with engine_of(database_url) as engine:
-        writing(engine, lambda connection: connection.exec_driver_sql("DROP VIEW emotions"))
-        monkeypatch.setattr(migrate, "HEAD", "9999")
-        monkeypatch.setattr(migrate, "_known_revisions", lambda: {*RELEASED, "9999"})
+    with engine_of(empty_database_url) as engine:
+        as_of(revision, store.engine, engine)
         with pytest.raises(DatabaseTooOld) as caught:
             migrate.prepare(engine, create=True)
         assert "moodreel db upgrade" in caught.value.hint
         kept = migrate.upgrade(engine)
-        again = migrate.upgrade(engine)
-    monkeypatch.undo()
-    with Store.open(database_url) as upgraded:
+        assert migrate.upgrade(engine) is None
+    with Store.open(empty_database_url) as upgraded:
         assert rows(upgraded, "SELECT path, time_s, dominant, valence FROM job_emotions ORDER BY path") == before
         assert rows(upgraded, "SELECT count(*) FROM emotions") == [(2,)]
-    if store.file is None:
-        assert kept is None
-    else:
-        assert kept is not None
-        assert again is not None
-        assert (kept.name, again.name) == ("moodreel.db.before-9999", "moodreel.db.before-9999-2")
+        with reading(upgraded.engine) as connection:
+            assert differences(connection) == []
+    assert (kept is None) == (store.file is None)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_the_backup_of_an_earlier_attempt_is_kept_beside_the_new_one(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine_of(database_url) as engine:
+        monkeypatch.setattr(migrate, "HEAD", "9999")
+        monkeypatch.setattr(migrate, "_known_revisions", lambda: {"0002", "9999"})
+        kept, again = migrate.upgrade(engine), migrate.upgrade(engine)
+    assert kept is not None
+    assert again is not None
+    assert (kept.name, again.name) == ("moodreel.db.before-9999", "moodreel.db.before-9999-2")
 
 
 def test_an_empty_database_is_filled_by_an_upgrade(empty_database_url: str) -> None:
