@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 RESULTS = Path("bench-results")
-LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "msgspec")
+LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "msgspec", "sqlalchemy", "psycopg")
 
 
 def write(name: str, figures: object, passed: bool, folder: Path = RESULTS) -> Path:
