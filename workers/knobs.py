@@ -40,7 +40,9 @@ KNOBS = {
             shown_default="database_url",
         ),
         Knob(
-            "broker_url", "redis://localhost:6379/0", "Redis that carries the bells of a fleet: redis://:PASSWORD@HOST/0"
+            "broker_url",
+            "redis://localhost:6379/0",
+            "Redis that carries the bells of a fleet: redis://:PASSWORD@HOST/0",
         ),
         Knob(
             "media_roots",
@@ -53,6 +55,13 @@ KNOBS = {
         Knob("child_memory_mb", 2048, "Memory one child may take, in MB", 256, 1_000_000),
         Knob("child_timeout_s", 60.0, "Seconds any piece of work gets before its size is looked at", 1, 86_400),
         Knob("lease_s", 60.0, "Seconds after which a silent worker's segments go to another", 3, 86_400),
+        Knob(
+            "cache",
+            None,
+            "Folder that media of object stores are staged in",
+            shown_default="the user's cache folder",
+        ),
+        Knob("cache_mb", 10_240, "Most that staged media may take there, in MB", 64, 1_000_000_000),
         Knob("model_cache", None, "Folder of downloaded models", shown_default="the user's cache folder"),
         Knob("log_level", "warning", "What is logged to stderr: debug, info, warning or error"),
     )

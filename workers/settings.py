@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     child_memory_mb: int = _field("child_memory_mb")
     child_timeout_s: float = _field("child_timeout_s")
     lease_s: float = _field("lease_s")
+    cache: Path | None = _field("cache")
+    cache_mb: int = _field("cache_mb")
     model_cache: Path | None = _field("model_cache")
     log_level: Literal["debug", "info", "warning", "error"] = _field("log_level")
 
@@ -85,6 +87,15 @@ class Settings(BaseSettings):
         """Let the children know the folder of downloaded models, wherever it was set."""
         if self.model_cache is not None:
             os.environ["MOODREEL_MODEL_CACHE"] = str(self.model_cache.absolute())
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where media of object stores are staged."""
+        if self.cache is not None:
+            return self.cache.absolute()
+        from platformdirs import user_cache_path
+
+        return user_cache_path("moodreel") / "media"
 
     @property
     def limits(self) -> "ChildLimits":
