@@ -36,12 +36,13 @@ class _Media:
 class Admitting:
     """One transaction of `admit`."""
 
-    def __init__(self, connection: Connection, job_id: str) -> None:
+    def __init__(self, connection: Connection, job_id: str, *, alone: bool = False) -> None:
         self._connection = connection
         self._insert = dialect_insert(connection)
         self._job_id = job_id
-        # Locked: a job that is cancelled meanwhile waits for us, or we see that it is.
-        row = connection.execute(sa.select(job).where(job.c.id == job_id).with_for_update(read=True)).one_or_none()
+        # Locked: a job that is cancelled meanwhile waits for us, or we see that it is. `alone`: so does any admission.
+        lock = sa.select(job).where(job.c.id == job_id).with_for_update(read=not alone)
+        row = connection.execute(lock).one_or_none()
         if row is None:
             raise StoreError(f"job {job_id} is gone", "submit it again")
         self._priority = row.priority
@@ -56,6 +57,14 @@ class Admitting:
         while batch := list(islice(remaining, AT_ONCE)):
             total = total + self._admit(batch)
         return total
+
+    def holds(self, files: Sequence[JobFile]) -> bool:
+        """Whether the job has every one of these files."""
+        remaining = iter(files)
+        while batch := list(islice(remaining, AT_ONCE)):
+            if not {_key(file) for file in batch} <= self._present(batch):
+                return False
+        return True
 
     def _admit(self, files: list[JobFile]) -> Admission:
         present = self._present(files)

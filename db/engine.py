@@ -108,17 +108,34 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def writing(engine: Engine, work: Callable[[Connection], Result], patience_s: float = PATIENCE_S) -> Result:
+def writing(
+    engine: Engine,
+    work: Callable[[Connection], Result],
+    patience_s: float = PATIENCE_S,
+    reread: Callable[[Connection, Result], Result | None] | None = None,
+) -> Result:
     """Run `work` in one write transaction, again and again while the database is merely busy.
 
     `work` may run several times and must not act outside the database. Raises a StoreError once patience is over.
+
+    A connection that is lost in the middle of a commit leaves open whether it took effect. Then `reread` is given what
+    that try gave and returns it if it did, or None, and `work` runs anew. Without it, `work` must be harmless twice.
     """
     until = time.monotonic() + patience_s
     pause_s = 0.05
+    in_doubt: list[Result] = []
+
+    def once(connection: Connection) -> Result:
+        if in_doubt and reread is not None and (before := reread(connection, in_doubt[0])) is not None:
+            return before
+        result = work(connection)
+        in_doubt[:] = [result]  # until we hear that it was committed
+        return result
+
     while True:
         try:
             with translated(), engine.connect().execution_options(write=True) as connection, connection.begin():
-                return work(connection)
+                return once(connection)
         except DatabaseUnavailable as error:
             if isinstance(error, DatabaseFull) or time.monotonic() + pause_s > until:
                 raise

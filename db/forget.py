@@ -120,7 +120,13 @@ class ForgetStore:
             _deselect(connection)
             return counts
 
-        return writing(self._engine, work, self._patience_s)
+        def reread(connection: Connection, before: Forgotten) -> Forgotten | None:
+            _select(connection, selection)
+            left = _count(connection, selection, 0)
+            _deselect(connection)
+            return before if before.media + before.files and not left.media + left.files else None
+
+        return writing(self._engine, work, self._patience_s, reread)
 
     def scrub(self) -> None:
         """Rewrite the database so that its unused parts hold nothing old. Raises DatabaseLocked while others use it.

@@ -83,7 +83,14 @@ class IntakeStore:
         Files that the job holds already are passed over, so a walk may be repeated.
         """
         batch = list({(file.root, file.relative): file for file in files}.values())
-        return writing(self._engine, lambda connection: Admitting(connection, job_id).admit(batch), self._patience_s)
+
+        def work(connection: Connection) -> Admission:
+            return Admitting(connection, job_id).admit(batch)
+
+        def reread(connection: Connection, before: Admission) -> Admission | None:
+            return before if Admitting(connection, job_id, alone=True).holds(batch) else None
+
+        return writing(self._engine, work, self._patience_s, reread)
 
 
 def _is_the_same(row: Any, identity: FileIdentity) -> bool:

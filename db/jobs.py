@@ -33,8 +33,9 @@ class JobStore:
         """Store a request in state `discovering`."""
 
         def work(connection: Connection) -> None:
+            insert = dialect_insert(connection)(job)
             connection.execute(
-                sa.insert(job).values(
+                insert.values(
                     id=new.id,
                     name=None if new.name is None else storable(new.name),
                     state=JobState.DISCOVERING,
@@ -48,7 +49,7 @@ class JobStore:
                     submitter_seen_at=now(),
                     created_at=now(),
                     request_json=new.request_json,
-                )
+                ).on_conflict_do_nothing(index_elements=["id"])  # it is ours, of a commit that nobody heard of
             )
 
         self._write(work)
@@ -146,10 +147,12 @@ class JobStore:
         beforehand) so that those files can be looked at afresh. Returns how many of both there were.
         """
 
+        analyses = analyses_of(job_id)
+        failed = segment.c.media_analysis_id.in_(analyses) & (segment.c.state == SegmentState.FAILED)
+        unread = (job_file.c.job_id == job_id) & job_file.c.error_code.is_not(None)
+
         def work(connection: Connection) -> int:
-            analyses = analyses_of(job_id)
             lock_analyses(connection, analyses)
-            failed = segment.c.media_analysis_id.in_(analyses) & (segment.c.state == SegmentState.FAILED)
             _reopen(connection, sa.select(segment.c.media_analysis_id).where(failed))
             segments = connection.execute(
                 sa.update(segment)
@@ -164,9 +167,7 @@ class JobStore:
                     **_NO_PROBLEM,
                 )
             ).rowcount
-            files = connection.execute(
-                sa.delete(job_file).where(job_file.c.job_id == job_id, job_file.c.error_code.is_not(None))
-            ).rowcount
+            files = connection.execute(sa.delete(job_file).where(unread)).rowcount
             if segments or files:
                 walk = {"state": JobState.DISCOVERING, "sealed_at": None} if files else {"state": _UNCANCELLED}
                 connection.execute(
@@ -175,7 +176,12 @@ class JobStore:
                 refresh_wanted(connection, analyses)
             return segments + files
 
-        return self._write(work)
+        def reread(connection: Connection, before: int) -> int | None:
+            lock_analyses(connection, analyses)
+            left = connection.execute(sa.select(sa.exists().where(failed) | sa.exists().where(unread))).scalar_one()
+            return None if left else before
+
+        return writing(self._engine, work, self._patience_s, reread)
 
     def unread(self, job_id: str) -> Sequence[FilePlace]:
         """Every file of the job that could not be read."""

@@ -4,7 +4,9 @@
 attempt that was claimed. A refused row never sinks the others of its batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -13,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from db.claims import Place, Wish, choose, describe
 from db.clock import now
 from db.engine import reading, writing
-from db.progress import Gain, advance, recount
+from db.progress import Gain, advance
 from db.records import (
     ClaimedSegment,
     Fence,
@@ -23,21 +25,28 @@ from db.records import (
     SegmentFailure,
     SegmentOutcome,
 )
-from db.results import count_frames, unsound, write_frames
 from db.rows import problem_columns
 from db.schema import segment
+from db.settling import FREE, Expiries, Settling, ours, took_effect, waited_for
 from db.states import SegmentState
 from db.wanted import analyses_of
 
 Result = TypeVar("Result")
 
-_FREE: dict[str, Any] = {"owner": None, "lease_until": None}
-_NO_PROBLEM = problem_columns(None)
 _EXPIRED = Problem(
     "segment.expired",
     "whoever worked on it fell silent, again and again",
     "look at the machines' memory and logs, then `moodreel retry`",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What one claim chose, and took."""
+
+    chosen: Sequence[Place]
+    leases: Mapping[int, datetime] = field(default_factory=dict)
+    segments: Sequence[ClaimedSegment] = ()
 
 
 class SegmentStore:
@@ -64,10 +73,10 @@ class SegmentStore:
         wish = Wish(limit, job_id, None if ids is None else tuple(ids), kind)
         hand = None if job_id is None else self._hands.get((job_id, kind))
 
-        def work(connection: Connection) -> tuple[Sequence[Place], list[ClaimedSegment]]:
+        def work(connection: Connection) -> _Claim:
             chosen = choose(connection, wish, hand)
             if not chosen:
-                return chosen, []
+                return _Claim(chosen)
             taken = (
                 sa.update(segment)
                 .where(segment.c.id.in_([number for _, number in chosen]), segment.c.state == SegmentState.QUEUED)
@@ -79,60 +88,40 @@ class SegmentStore:
                     not_before=None,
                     updated_at=now(),
                 )
-                .returning(segment.c.id)
+                .returning(segment.c.id, segment.c.lease_until)
             )
-            return chosen, describe(connection, connection.execute(taken).scalars().all())
+            leases = {row.id: row.lease_until for row in connection.execute(taken)}
+            return _Claim(chosen, leases, describe(connection, list(leases)))
 
-        chosen, claimed = self._write(work)
-        if chosen:
-            self._hands[job_id, kind] = chosen[-1]
-        return claimed
+        claim = writing(self._engine, work, self._patience_s, _still_held)
+        if claim.chosen:
+            self._hands[job_id, kind] = claim.chosen[-1]
+        return list(claim.segments)
 
     def commit(self, commits: Sequence[SegmentCommit]) -> list[SegmentOutcome]:
         """Write finished segments with their frames and faces, in one transaction, each under its own fence.
 
         A result that no database could hold (a score that is not a number) fails its segment for good, and only it.
         """
-        flaws = {commit.fence: unsound(commit.frames) for commit in commits}
-        sound = {commit.fence: commit for commit in commits if flaws[commit.fence] is None}
-
-        def work(connection: Connection) -> list[SegmentOutcome]:
-            held = self._settle(connection, list(sound), state=SegmentState.DONE, **_NO_PROBLEM)
-            _write_results(connection, {fence: sound[fence] for fence in held}, held)
-            outcomes = {fence: SegmentOutcome(fence, fence in held, _state(fence in held)) for fence in sound}
-            for fence, flaw in flaws.items():
-                if flaw is not None:
-                    outcomes[fence] = self._fail(connection, SegmentFailure(fence, flaw))
-            return [outcomes[commit.fence] for commit in commits]
-
-        return self._write(work)
+        return self._settle(lambda settling: settling.commit(commits))
 
     def fail(self, failures: Sequence[SegmentFailure]) -> list[SegmentOutcome]:
         """Charge a failure to each segment: queued again at once, or `failed` at its cap or for a permanent reason."""
         self._hands.clear()
-
-        def work(connection: Connection) -> list[SegmentOutcome]:
-            return [self._fail(connection, failure) for failure in failures]
-
-        return self._write(work)
+        return self._settle(lambda settling: [settling.fail(failure) for failure in failures])
 
     def give_back(self, fences: Sequence[Fence], delay_s: float = 0.0) -> int:
         """Return segments untried (a rate wait, a shutdown): nothing is counted against them."""
         self._hands.clear()
         later = now(delay_s) if delay_s else None
-
-        def work(connection: Connection) -> int:
-            return len(
-                self._settle(connection, fences, state=SegmentState.QUEUED, not_before=later, dispatched_at=None)
-            )
-
-        return self._write(work)
+        queued = {"state": SegmentState.QUEUED, "not_before": later, "dispatched_at": None}
+        return self._settle(lambda settling: len(settling.let_go(fences, **queued)))
 
     def extend(self, fences: Sequence[Fence], lease_s: float) -> list[Fence]:
         """Hold on to segments for longer; returns those that are no longer ours."""
         longer = (
             sa.update(segment)
-            .where(*_ours(fences))
+            .where(*ours(fences))
             .values(lease_until=now(lease_s))
             .returning(segment.c.id, segment.c.attempt)
         )
@@ -161,43 +150,22 @@ class SegmentStore:
         with reading(self._engine) as connection:
             return int(connection.execute(waiting).scalar_one())
 
-    def _fail(self, connection: Connection, failure: SegmentFailure) -> SegmentOutcome:
-        fence, problem = failure.fence, failure.problem
-        row = connection.execute(
-            sa.select(segment.c.failures, segment.c.max_failures).where(*_ours([fence])).with_for_update()
-        ).one_or_none()
-        if row is None:
-            return SegmentOutcome(fence, False, None)
-        over = problem.permanent or row.failures + 1 >= row.max_failures
-        state = SegmentState.FAILED if over else SegmentState.QUEUED
-        held = self._settle(
-            connection, [fence], state=state, failures=row.failures + 1, dispatched_at=None, **problem_columns(problem)
-        )
-        if over:
-            advance(connection, [Gain(held[fence].media_analysis_id, segments_failed=1)])
-        return SegmentOutcome(fence, True, state)
+    def _settle(self, work: Callable[[Settling], Result]) -> Result:
+        """Let go of segments; where the answer to a commit was lost, look whether it was one."""
 
-    def _settle(self, connection: Connection, fences: Sequence[Fence], **values: Any) -> dict[Fence, Any]:
-        """Let go of segments, each under its own fence; a row for each that was still ours."""
-        if not fences:
-            return {}
-        settled = (
-            sa.update(segment)
-            .where(*_ours(fences))
-            .values(updated_at=now(), **_FREE, **values)
-            .returning(
-                segment.c.id,
-                segment.c.attempt,
-                segment.c.media_analysis_id,
-                (segment.c.end_s - segment.c.start_s).label("length_s"),
-            )
-        )
-        return {Fence(row.id, row.attempt): row for row in connection.execute(settled)}
+        def settle(connection: Connection) -> tuple[Result, Expiries]:
+            settling = Settling(connection)
+            return work(settling), settling.expiries
+
+        def reread(connection: Connection, before: tuple[Result, Expiries]) -> tuple[Result, Expiries] | None:
+            return before if took_effect(connection, before[1]) else None
+
+        return writing(self._engine, settle, self._patience_s, reread)[0]
 
     def _release(self, which: sa.ColumnElement[bool]) -> int:
         running = segment.c.state == sa.literal_column("'running'")
         over = segment.c.expiries + 1 >= segment.c.max_expiries
-        released = {"expiries": segment.c.expiries + 1, "updated_at": now(), **_FREE}
+        released = {"expiries": segment.c.expiries + 1, "updated_at": now(), **FREE}
         fail = (
             sa.update(segment)
             .where(running, which, over)
@@ -222,32 +190,17 @@ class SegmentStore:
         return writing(self._engine, work, self._patience_s)
 
 
-def _write_results(connection: Connection, commits: dict[Fence, SegmentCommit], held: dict[Fence, Any]) -> None:
-    results = [(held[fence].media_analysis_id, fence.segment_id, commit.frames) for fence, commit in commits.items()]
-    all_new = write_frames(connection, results)
-    gains = [
-        Gain(
-            held[fence].media_analysis_id,
-            segments_done=1,
-            length_done_s=held[fence].length_s,
-            fallbacks=commit.fallbacks,
-            cpu_s=commit.cpu_s,
-            **count_frames(commit.frames),
-        )
-        for fence, commit in commits.items()
-    ]
-    advance(connection, gains)
-    if not all_new:  # a frame that another segment had written already is not to be counted twice
-        recount(connection, {number for number, _, _ in results})
+def _still_held(connection: Connection, claim: _Claim) -> _Claim | None:
+    """A claim of which nobody heard whether it was committed, as far as it stands. Its leases, ending at that very
+    moment, tell it from one that somebody else made of the same segments.
+    """
+    rows = waited_for(connection, [one.fence for one in claim.segments])
+    held = [one for one in claim.segments if one.fence in rows and _is(rows[one.fence], one.fence, claim.leases)]
+    return _Claim(claim.chosen, claim.leases, held) if held else None
 
 
-def _ours(fences: Sequence[Fence]) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        segment.c.id.in_([fence.segment_id for fence in fences]),
-        sa.tuple_(segment.c.id, segment.c.attempt).in_([(fence.segment_id, fence.attempt) for fence in fences]),
-        segment.c.state == SegmentState.RUNNING,
+def _is(row: Any, fence: Fence, leases: Mapping[int, datetime]) -> bool:
+    return bool(
+        (row.attempt, row.state) == (fence.attempt, SegmentState.RUNNING)
+        and row.lease_until == leases[fence.segment_id]
     )
-
-
-def _state(accepted: bool) -> SegmentState | None:
-    return SegmentState.DONE if accepted else None

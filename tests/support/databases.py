@@ -51,7 +51,7 @@ def empty_database_url(backend: str, quick_folder: Path, request: pytest.Fixture
     if backend == "sqlite":
         yield f"sqlite:///{quick_folder}/empty.db"
     else:
-        yield from _postgres_database(request.getfixturevalue("postgres"), "template0")
+        yield from postgres_database(request.getfixturevalue("postgres"), "template0")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def database_url(backend: str, quick_folder: Path, request: pytest.FixtureReques
         shutil.copy(request.getfixturevalue("sqlite_template"), quick_folder / "moodreel.db")
         yield f"sqlite:///{quick_folder}/moodreel.db"
     else:
-        yield from _postgres_database(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
+        yield from postgres_database(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture
@@ -89,7 +89,8 @@ def postgres_template(postgres: Server) -> str:
     return name
 
 
-def _postgres_database(server: Server, template: str) -> Iterator[str]:
+def postgres_database(server: Server, template: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with server.connect() as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
