@@ -16,15 +16,17 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /dist .
 # Wheels only: there is no compiler here, and none is wanted. The environment gets no pip of its own.
 RUN python -m venv --without-pip /opt/moodreel \
     && set -- /dist/*.whl \
-    && pip --python /opt/moodreel/bin/python install --no-cache-dir --only-binary=:all: "moodreel[fleet] @ file://$1"
+    && pip --python /opt/moodreel/bin/python install --no-cache-dir --only-binary=:all: "moodreel[fleet,s3] @ file://$1"
 
 FROM build AS build-flower
 RUN pip --python /opt/moodreel/bin/python install --no-cache-dir --only-binary=:all: "flower>=2,<3"
 
 FROM python AS runtime
 # A number no other account is likely to have. Any other works too (RUN_AS of the compose file): nothing is owned by it.
+# /cache is where MOODREEL_CACHE may be put: a new volume there takes over its mode.
 RUN groupadd --gid 10001 moodreel \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin moodreel
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin moodreel \
+    && mkdir --mode=1777 /cache
 ENV PATH=/opt/moodreel/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
