@@ -1,113 +1,110 @@
 """How far jobs are, from the counts that each media analysis carries: no segment, frame or face is counted."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from db.clock import now
-from db.records import JobCounts
+from db.job_records import JobCounts
 from db.schema import job, job_file, media, media_analysis, segment
 from db.states import MediaAnalysisState
-from db.wanted import analyses_of
 
-_SUMS = {
-    "segments": media_analysis.c.segments,
-    "done": media_analysis.c.segments_done,
-    "failed": media_analysis.c.segments_failed,
-    "targets": media_analysis.c.targets,
-    "frames": media_analysis.c.frames,
-    "faces": media_analysis.c.faces,
-}
-_LENGTHS = {"media_s": media_analysis.c.length_s, "media_done_s": media_analysis.c.length_done_s}
-_file_failed = job_file.c.error_code.is_not(None) | (media_analysis.c.segments_failed > 0)
+_SUMS = ("segments", "segments_done", "segments_failed", "targets", "frames", "faces")
+_FILES = ("files", "files_failed", "files_partial", "files_done")
+_LENGTHS = ("length_s", "length_done_s")
+
+
+def count_jobs(connection: Connection, which: sa.Select[Any]) -> dict[str, JobCounts]:
+    """Where jobs stand, by id: those that `which` selects the ids of. Each recording counts once, however many of a
+    job's files hold it.
+    """
+    work = {row.job_id: row for row in connection.execute(_work_of(which))}
+    running = {row.job_id: row for row in connection.execute(_running_of(which))}
+    skipped = connection.execute(sa.select(job.c.id, job.c.skipped).where(job.c.id.in_(which)))
+    return {row.id: _counts(row.skipped, work.get(row.id), running.get(row.id)) for row in skipped}
 
 
 def count_job(connection: Connection, job_id: str) -> JobCounts:
-    """Where one job stands. Each recording counts once, however many of its files hold it."""
-    files = connection.execute(_files_of(job_id)).one()
-    work = connection.execute(_work_of(job_id)).one()
-    sums = {name: int(getattr(work, name)) for name in _SUMS}
-    running = connection.execute(_running_of(job_id)).scalar_one()
+    """Where one job stands."""
+    return count_jobs(connection, sa.select(sa.literal(job_id)))[job_id]
+
+
+def silence(connection: Connection, which: sa.Select[Any]) -> dict[str, float]:
+    """Seconds since the submitters of jobs were last heard of, by the database's clock."""
+    moment: datetime = connection.execute(sa.select(now())).scalar_one()
+    rows = connection.execute(sa.select(job.c.id, job.c.submitter_seen_at).where(job.c.id.in_(which)))
+    return {row.id: (moment - row.submitter_seen_at).total_seconds() for row in rows}
+
+
+def _counts(skipped: int, work: Any, running: Any) -> JobCounts:
+    counted = {name: 0 if work is None else int(getattr(work, name)) for name in (*_SUMS, *_FILES)}
+    segments, done, failed = (counted.pop(name) for name in ("segments", "segments_done", "segments_failed"))
+    runs = 0 if running is None else int(running.runs)
     return JobCounts(
-        **files._mapping,
-        **sums,
-        queued=sums["segments"] - sums["done"] - sums["failed"] - running,
-        running=running,
-        media_s=float(work.media_s),
-        media_done_s=float(work.media_done_s),
-        skipped=connection.execute(sa.select(job.c.skipped).where(job.c.id == job_id)).scalar_one(),
+        **counted,
+        skipped=skipped,
+        segments=segments,
+        queued=segments - done - failed - runs,
+        running=runs,
+        stalled=0 if running is None else int(running.stalled),
+        done=done,
+        failed=failed,
+        media_s=0.0 if work is None else float(work.length_s),
+        media_done_s=0.0 if work is None else float(work.length_done_s),
     )
 
 
-def job_lines(limit: int | None) -> sa.Select[Any]:
-    """The newest jobs with their counts, and the database's time as `moment`."""
-    chosen = sa.select(job.c.id).order_by(job.c.id.desc()).limit(limit).subquery()
-    files = (
+def _work_of(which: sa.Select[Any]) -> sa.Select[Any]:
+    # Each media analysis is met once, with the number of its files: a job may have a hundred thousand.
+    asked = (
         sa.select(
             job_file.c.job_id,
+            job_file.c.media_analysis_id,
             sa.func.count().label("files"),
-            sa.func.count().filter(_file_failed).label("files_failed"),
+            sa.func.count(job_file.c.error_code).label("unread"),
         )
-        .outerjoin(media_analysis, media_analysis.c.id == job_file.c.media_analysis_id)
-        .where(job_file.c.job_id.in_(sa.select(chosen.c.id)))
-        .group_by(job_file.c.job_id)
+        .where(job_file.c.job_id.in_(which))
+        .group_by(job_file.c.job_id, job_file.c.media_analysis_id)
+        .subquery()
+    )
+    cut_short = sa.select(media.c.id).where(media.c.error_code.is_not(None)).subquery()
+    columns = media_analysis.c
+    partial = cut_short.c.id.is_not(None) | (columns.frames_missing + columns.frames_damaged > 0)
+    files = sa.func.sum(asked.c.files)
+    sums = {
+        "files": files,
+        "files_failed": sa.func.sum(asked.c.unread) + _or_0(files.filter(columns.segments_failed > 0)),
+        "files_partial": files.filter(partial),
+        "files_done": files.filter(columns.state == MediaAnalysisState.COMPLETE),
+        **{name: sa.func.sum(columns[name]) for name in (*_SUMS, *_LENGTHS)},
+    }
+    return (
+        sa.select(asked.c.job_id, *(_or_0(total).label(name) for name, total in sums.items()))
+        .outerjoin(media_analysis, columns.id == asked.c.media_analysis_id)
+        .outerjoin(cut_short, cut_short.c.id == columns.media_id)
+        .group_by(asked.c.job_id)
+    )
+
+
+def _running_of(which: sa.Select[Any]) -> sa.Select[Any]:
+    # From the few running segments to the jobs, not the other way round: see db.claims.
+    running = (
+        sa.select(segment.c.id, segment.c.media_analysis_id, (segment.c.lease_until < now()).label("stalled"))
+        .where(segment.c.state == sa.literal_column("'running'"))
         .subquery()
     )
     once = (
-        sa.select(job_file.c.job_id, job_file.c.media_analysis_id)
-        .where(job_file.c.job_id.in_(sa.select(chosen.c.id)))
+        sa.select(job_file.c.job_id, running.c.id, running.c.stalled)
+        .join(job_file, job_file.c.media_analysis_id == running.c.media_analysis_id)
+        .where(job_file.c.job_id.in_(which))
         .distinct()
         .subquery()
     )
-    work = (
-        sa.select(once.c.job_id, *(sa.func.sum(column).label(name) for name, column in _SUMS.items()))
-        .join(media_analysis, media_analysis.c.id == once.c.media_analysis_id)
-        .group_by(once.c.job_id)
-        .subquery()
-    )
-    return (
-        sa.select(
-            job,
-            now().label("moment"),
-            *(sa.func.coalesce(column, 0).label(column.name) for column in (files.c.files, files.c.files_failed)),
-            *(sa.func.coalesce(work.c[name], 0).label(name) for name in _SUMS),
-        )
-        .join(chosen, chosen.c.id == job.c.id)
-        .outerjoin(files, files.c.job_id == job.c.id)
-        .outerjoin(work, work.c.job_id == job.c.id)
-        .order_by(job.c.id.desc())
-    )
+    stalled = sa.func.count().filter(once.c.stalled)
+    return sa.select(once.c.job_id, sa.func.count().label("runs"), stalled.label("stalled")).group_by(once.c.job_id)
 
 
-def _files_of(job_id: str) -> sa.Select[int, int, int, int]:
-    one = sa.func.count()
-    partial = media.c.error_code.is_not(None) | (media_analysis.c.frames_missing + media_analysis.c.frames_damaged > 0)
-    counts: sa.Select[int, int, int, int] = sa.select(
-        one.label("files"),
-        one.filter(_file_failed).label("files_failed"),
-        one.filter(partial).label("files_partial"),
-        one.filter(media_analysis.c.state == MediaAnalysisState.COMPLETE).label("files_done"),
-    )
-    return (
-        counts.select_from(job_file)
-        .outerjoin(media_analysis, media_analysis.c.id == job_file.c.media_analysis_id)
-        .outerjoin(media, media.c.id == job_file.c.media_id)
-        .where(job_file.c.job_id == job_id)
-    )
-
-
-def _work_of(job_id: str) -> sa.Select[Any]:
-    sums = (sa.func.coalesce(sa.func.sum(column), 0).label(name) for name, column in (_SUMS | _LENGTHS).items())
-    return sa.select(*sums).where(media_analysis.c.id.in_(analyses_of(job_id)))
-
-
-def _running_of(job_id: str) -> sa.Select[Any]:
-    # From the few running segments to the job, not the other way round: see db.claims.
-    asks = (
-        sa.select(sa.literal(1))
-        .where(job_file.c.media_analysis_id == segment.c.media_analysis_id, job_file.c.job_id == job_id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    return sa.select(sa.func.count()).where(segment.c.state == sa.literal_column("'running'"), asks == 1)
+def _or_0(total: "sa.ColumnElement[Any]") -> "sa.ColumnElement[Any]":
+    return sa.func.coalesce(total, 0)

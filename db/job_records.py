@@ -83,27 +83,55 @@ class JobCounts:
     media_s: float
     """Length of its videos in seconds, each distinct recording once."""
     media_done_s: float
+    stalled: int = 0
+    """Running segments whose lease has run out: whoever had them fell silent."""
 
     @property
     def finished(self) -> bool:
         """No segment of it can run any more (whether its walk is sealed is another question)."""
         return self.queued == 0 and self.running == 0
 
+    @property
+    def left(self) -> int:
+        """Segments that are queued or running."""
+        return self.queued + self.running
+
+    @property
+    def at_work(self) -> int:
+        """Segments that somebody works on."""
+        return self.running - self.stalled
+
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """One job in a list of jobs."""
+    """One job and where it stands."""
 
     job: JobRecord
-    files: int
-    files_failed: int
-    """Files that could not be read, or of which a segment failed."""
-    segments: int
-    left: int
-    """Segments that are queued or running."""
-    done: int
-    failed: int
-    frames: int
-    faces: int
+    counts: JobCounts
     silent_s: float
     """Seconds since its submitter was last heard of, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What of a job was committed within one second."""
+
+    ago_s: float
+    """From the beginning of that second until now, by the database's clock."""
+    frames: int
+    media_s: float
+    """Seconds of video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the queue says of a job of which nothing runs."""
+
+    roots: frozenset[str]
+    """The roots that its open files lie below, in this job or another."""
+    retried: int
+    """Segments that are not to be tried again before a while."""
+    retry_in_s: float | None
+    """Seconds until the first of those; None where others of the job may be tried now."""
+    ahead: int
+    """Segments of other jobs that run, or come first."""

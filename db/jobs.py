@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from db.clock import now
-from db.counting import count_job, job_lines
+from db.counting import count_job, count_jobs, silence
 from db.engine import dialect_insert, reading, writing
 from db.errors import Ambiguous, NotFound
 from db.records import AnalysisRecord, FilePlace, JobCounts, JobLine, JobRecord, NewJob
@@ -90,10 +90,13 @@ class JobStore:
             return [_record(row) for row in connection.execute(_select_jobs().order_by(job.c.id.desc()))]
 
     def listing(self, limit: int | None = None) -> Sequence[JobLine]:
-        """The newest jobs, newest first, each with how far it is: one query, however many there are."""
+        """The newest jobs, newest first, each with where it stands: a few queries, however many there are."""
+        newest = _select_jobs().order_by(job.c.id.desc()).limit(limit)
         with reading(self._engine) as connection:
-            rows = connection.execute(job_lines(limit)).all()
-        return [_line(row) for row in rows]
+            jobs = [_record(row) for row in connection.execute(newest)]
+            which = sa.select(newest.subquery().c.id)
+            counts, silent = count_jobs(connection, which), silence(connection, which)
+        return [JobLine(one, counts[one.id], silent[one.id]) for one in jobs]
 
     def seal(self, job_id: str) -> None:
         """Every file of the request is known now."""
@@ -270,19 +273,3 @@ def _record(row: Any) -> JobRecord:
 
 def _readable(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
-
-
-def _line(row: Any) -> JobLine:
-    left = row.segments - row.done - row.failed
-    return JobLine(
-        job=_record(row),
-        files=row.files,
-        files_failed=row.files_failed,
-        segments=int(row.segments),
-        left=int(left),
-        done=int(row.done),
-        failed=int(row.failed),
-        frames=int(row.frames),
-        faces=int(row.faces),
-        silent_s=(row.moment - row.submitter_seen_at).total_seconds(),
-    )

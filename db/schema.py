@@ -25,6 +25,7 @@ __all__ = [
     "LANDMARKS",
     "analysis",
     "api_call",
+    "committed",
     "face",
     "frame",
     "job",
@@ -235,6 +236,11 @@ Index(
     sqlite_where=segment.c.state == sa.text("'running'"),
     postgresql_where=segment.c.state == sa.text("'running'"),
 )
+# For how fast the work goes: what was done lately, among millions that were done before.
+committed = sa.text("state = 'done'")
+Index("ix_segment_committed", segment.c.updated_at, sqlite_where=committed, postgresql_where=committed)
+_cut_short = media.c.error_code.is_not(None)
+Index("ix_media_cut_short", media.c.id, sqlite_where=_cut_short, postgresql_where=_cut_short)
 
 worker = Table(
     "worker",

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from db.records import JobCounts
+from jobs.pace import Pace, left_s
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBar
@@ -31,20 +32,38 @@ class Snapshot:
     media_s: float
     """Seconds of video analysed by this run."""
     elapsed_s: float
+    pace: Pace | None = None
+    """How fast everybody together goes, where it is not this run that is looked at."""
+
+    @classmethod
+    def from_outside(cls, counts: JobCounts, pace: Pace | None, *, walking: bool) -> Self:
+        """What is seen of a job that others work on."""
+        return cls(counts, walking, 0, 0.0, 0.0, pace)
+
+    @property
+    def has_speed(self) -> bool:
+        """Whether a speed can be told."""
+        return self.pace is not None or self.elapsed_s > 0
 
     @property
     def frames_per_s(self) -> float:
         """Sampled frames a second."""
+        if self.pace is not None:
+            return self.pace.frames_per_s
         return self.frames / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
     @property
     def times_real(self) -> float:
         """Seconds of video a second."""
+        if self.pace is not None:
+            return self.pace.times_real
         return self.media_s / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
     @property
     def left_s(self) -> float | None:
         """Seconds left at this speed; None while it cannot be told."""
+        if self.pace is not None:
+            return left_s(self.counts, self.pace, walking=self.walking)
         left = max(0, self.counts.targets - self.counts.frames)
         return left / self.frames_per_s if self.frames_per_s > 0 and not self.walking else None
 
@@ -115,8 +134,8 @@ class JsonLines(Plain):
                 "frames": counts.frames,
                 "frames_planned": counts.targets,
                 "faces": counts.faces,
-                "frames_per_s": round(now.frames_per_s, 2),
-                "times_real_time": round(now.times_real, 2),
+                "frames_per_s": round(now.frames_per_s, 2) if now.has_speed else None,
+                "times_real_time": round(now.times_real, 2) if now.has_speed else None,
                 "left_s": None if now.left_s is None else round(now.left_s, 1),
             }
         )
@@ -175,8 +194,10 @@ def _bar(stream: TextIO) -> "RichBar":
 def describe(now: Snapshot) -> str:
     """Frames, speed, time left and failures of a snapshot, in words."""
     counts = now.counts
-    parts = [f"{counts.frames:,} of {counts.targets:,} frames", f"{now.frames_per_s:.1f} frames/s"]
-    if now.media_s:
+    parts = [f"{counts.frames:,} of {counts.targets:,} frames"]
+    if now.has_speed:
+        parts.append(f"{now.frames_per_s:.1f} frames/s")
+    if now.times_real:
         parts.append(f"{now.times_real:.1f}x real time")
     if now.left_s is not None:
         parts.append(f"{duration(now.left_s)} left")

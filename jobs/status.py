@@ -1,12 +1,36 @@
-"""Where jobs stand, in words and numbers. Reads only; safe beside a run."""
+"""Where jobs stand, in words and numbers, decided from what was read. Pure: no clock, no database."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from db.records import JobCounts, JobRecord
+from db.job_records import JobCounts, JobRecord, Waiting
 from db.states import JobState
-from db.store import Store
-from jobs.lock import is_running
+from jobs.pace import Pace, left_s
+
+if TYPE_CHECKING:
+    from db.fleet import WorkerReport
+
+SILENT_S = 10.0
+"""A submitter that has not been heard of for this long is gone: it says that it is there every few seconds."""
+WORKER_SILENT_S = 30.0
+_NOTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a job waits for."""
+
+    code: str
+    """worker, paused, root, broker, retry or turn."""
+    what: str
+    reason: str
+    hint: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for programs."""
+        return {"code": self.code, "reason": self.reason, "hint": self.hint}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +40,28 @@ class JobStatus:
     job: JobRecord
     counts: JobCounts
     state: str
+    pace: Pace | None = None
+    workers: "Sequence[WorkerReport]" = ()
+    """Of a job that was submitted to a fleet."""
+    waits_for: Wait | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, for programs."""
-        job = self.job
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until it is done; None while that cannot be told."""
+        return left_s(self.counts, self.pace, walking=self.job.sealed_at is None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing goes on in it any more, and nothing will by itself."""
+        if self.state in ("cancelled", "interrupted"):
+            return True
+        if self.state in ("queued", "discovering (interrupted)"):  # a fleet goes on with what is known
+            return not (is_fleet(self.job) and self.counts.left)
+        return self.counts.left == 0 and self.state != "discovering"
+
+    def line_json(self) -> dict[str, Any]:
+        """Plain values, for programs: what a list has of each job."""
+        job, left, pace = self.job, self.left_s, self.pace
         return {
             "job": job.id,
             "name": job.name,
@@ -27,35 +69,98 @@ class JobStatus:
             "created_at": job.created_at,
             "sealed_at": job.sealed_at,
             "program_version": job.program_version,
+            "frames_per_s": None if pace is None else round(pace.frames_per_s, 2),
+            "times_real_time": None if pace is None else round(pace.times_real, 2),
+            "left_s": None if left is None else round(left, 1),
             "counts": asdict(self.counts),
         }
 
-
-def status_of(store: Store, job: JobRecord) -> JobStatus:
-    """Where one job stands."""
-    counts = store.jobs.counts(job.id)
-    left = counts.queued + counts.running
-    state = state_of(job, left, counts.files_failed, worked_on=_worked_on(store, counts))
-    return JobStatus(job, counts, state)
+    def as_json(self) -> dict[str, Any]:
+        """The same with all that is known of one job."""
+        waits = None if self.waits_for is None else self.waits_for.as_json()
+        return self.line_json() | {"waits_for": waits, "workers": [_worker_json(one) for one in self.workers]}
 
 
-def _worked_on(store: Store, counts: JobCounts) -> bool | None:
-    return worked_on(store) if store.file is not None or not counts.running else True
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Who is at work, as far as can be seen from here."""
+
+    locked: bool | None
+    """Whether a run holds the lock of the SQLite file; None where the database is a server's, and has none."""
+    walks: bool
+    """Whether the submitter of the job lives, as far as a server's rows tell."""
 
 
-def worked_on(store: Store) -> bool | None:
-    """Whether a run works on this database now; None for a server's, where only its own rows tell."""
-    return None if store.file is None else is_running(store.file)
+def is_fleet(job: JobRecord) -> bool:
+    """Whether a job was submitted to a fleet."""
+    return bool(json.loads(job.request_json).get("fleet"))
 
 
-def state_of(job: JobRecord, left: int, failed: int, *, worked_on: bool | None) -> str:
-    """A job's state in a word or two. `left`: segments to do; `failed`: files; `worked_on`: a run goes on now, or None
-    where the database is a server's, and nobody here can tell.
-    """
+def is_live(job: JobRecord, counts: JobCounts) -> bool:
+    """Whether something of the job is still to be done, and wanted."""
+    return job.state is not JobState.CANCELLED and (counts.left > 0 or job.state is JobState.DISCOVERING)
+
+
+def state_of(job: JobRecord, counts: JobCounts, activity: Activity) -> str:
+    """A job's state in a word or two."""
     if job.state is JobState.CANCELLED:
         return "cancelled"
     if job.state is JobState.DISCOVERING:
-        return "discovering (interrupted)" if worked_on is False else "discovering"
-    if left:
-        return {True: "running", False: "interrupted", None: "queued"}[worked_on]
-    return "finished (some failed)" if failed else "finished"
+        walks = activity.walks if activity.locked is None else activity.locked
+        return "discovering" if walks else "discovering (interrupted)"
+    if counts.left:
+        if activity.locked is None:
+            return "running" if counts.at_work else "queued"
+        return "running" if activity.locked else "interrupted"
+    return "finished (some failed)" if counts.files_failed else "finished"
+
+
+def lacks_workers(waiting: Waiting, workers: "Sequence[WorkerReport]") -> Wait | None:
+    """Why no worker can take a job up, if so."""
+    if not workers:
+        reason = f"none has reported within {WORKER_SILENT_S:.0f} s"
+        return Wait("worker", "a worker", reason, "start one: moodreel worker")
+    able = [one for one in workers if one.state != "paused"]
+    if not able:
+        says = "; ".join(f"{one.host}: {one.note or 'no reason given'}" for one in workers[:_NOTES])
+        return Wait(
+            "paused", "a worker", f"every one is paused ({says})", "mend what they say; they go on by themselves"
+        )
+    mounted = {name for one in able for name in one.roots.split(",")}
+    missing = sorted(root for root in waiting.roots if root not in mounted and "://" not in root)
+    if missing and len(missing) == len(waiting.roots):
+        names = ", ".join(missing)
+        hint = f"mount it on a worker, and name it there: MOODREEL_MEDIA_ROOTS={missing[0]}=/FOLDER"
+        return Wait("root", "a worker that has its files", f"none has mounted the media root {names}", hint)
+    return None
+
+
+def lacks_broker(reason: str) -> Wait:
+    """The bells do not get through."""
+    return Wait("broker", "the broker", reason, "start Redis, or check MOODREEL_BROKER_URL; nothing is lost meanwhile")
+
+
+def lacks_time(waiting: Waiting) -> Wait:
+    """Nothing is amiss: it is only too early."""
+    if waiting.retry_in_s is not None:
+        soon = max(0.0, waiting.retry_in_s)
+        return Wait("retry", "a while", f"{_segments(waiting.retried)} to be tried again, the first in {soon:.0f} s")
+    if waiting.ahead:
+        return Wait("turn", "its turn", f"{_segments(waiting.ahead)} of others first")
+    return Wait("turn", "its turn", "it is next")
+
+
+def _segments(number: int) -> str:
+    return f"{number:,} segment{'' if number == 1 else 's'}"
+
+
+def _worker_json(one: "WorkerReport") -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "host": one.host,
+        "slots": one.concurrency,
+        "state": one.state,
+        "note": one.note,
+        "roots": [name for name in one.roots.split(",") if name],
+        "program_version": one.program_version,
+    }

@@ -1,7 +1,7 @@
 """`jobs`, `status`, `cancel`: looking at requests, and taking them back; `forget` is registered beside them."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,11 +9,17 @@ from jobs.cli import options
 from jobs.cli.forget import forget
 
 if TYPE_CHECKING:
-    from db.records import JobLine, JobRecord
+    from collections.abc import Iterator
+
+    from db.records import JobRecord
     from db.store import Store
-    from jobs.status import JobStatus
+    from jobs.looking import Lookout
+    from jobs.status import JobStatus, Wait
+    from workers.settings import Settings
 
 WATCH_EVERY_S = 1.0
+LOOK_SHARE = 4
+"""Looking again waits for this many times as long as looking takes: a big database has other things to do."""
 
 Watch = Annotated[bool, typer.Option("--watch", help="Keep looking until it is finished.")]
 All = Annotated[bool, typer.Option("--all", help="Every job, not only the newest twenty.")]
@@ -31,45 +37,32 @@ def register(app: typer.Typer) -> None:
 def jobs(every: All = False, database: options.Database = None, as_json: options.Json = False) -> None:
     """List the jobs of a database, newest first."""
     from jobs.cli.output import console, table, write_json
-    from jobs.cli.summary import short
-    from jobs.status import state_of, worked_on
 
-    with _store(database) as store:
-        working = worked_on(store)
-        lines = store.jobs.listing(None if every else LISTED)
-    states = [state_of(line.job, line.left, line.files_failed, worked_on=working) for line in lines]
+    settings = _settings(database)
+    with _store(settings) as store:
+        listed = _lookout(settings, store).listing(None if every else LISTED)
     if as_json:
-        write_json([_as_json(line, state) for line, state in zip(lines, states, strict=True)])
+        write_json([one.line_json() for one in listed])
         return
-    rows = [
-        (
-            short(line.job.id),
-            line.job.name,
-            state,
-            line.job.created_at,
-            f"{line.files:,}",
-            f"{line.files_failed:,}",
-            f"{line.frames:,}",
-            f"{line.faces:,}",
-        )
-        for line, state in zip(lines, states, strict=True)
-    ]
-    columns = ("job", "name", "state", "created (UTC)", "files", "failed", "frames", "faces")
-    console().print(table(columns, rows, right=("files", "failed", "frames", "faces")))
+    columns = ("job", "name", "state", "created (UTC)", "files", "failed", "frames", "faces", "frames/s", "left")
+    console().print(table(columns, map(_cells, listed), right=columns[4:]))
 
 
-def _as_json(line: "JobLine", state: str) -> dict[str, Any]:
-    """A job in the shape of `status --json`, with the counts that a list has."""
-    counts = ("files", "files_failed", "segments", "left", "done", "failed", "frames", "faces")
-    return {
-        "job": line.job.id,
-        "name": line.job.name,
-        "state": state,
-        "created_at": line.job.created_at,
-        "sealed_at": line.job.sealed_at,
-        "program_version": line.job.program_version,
-        "counts": {name: getattr(line, name) for name in counts} | {"skipped": line.job.skipped},
-    }
+def _cells(one: "JobStatus") -> tuple[object, ...]:
+    from jobs.cli.summary import short
+    from jobs.progress import duration
+
+    counts = one.counts
+    numbers = (counts.files, counts.files_failed, counts.frames, counts.faces)
+    return (
+        short(one.job.id),
+        one.job.name,
+        one.state,
+        one.job.created_at,
+        *(f"{number:,}" for number in numbers),
+        None if one.pace is None else f"{one.pace.frames_per_s:.1f}",
+        None if one.left_s is None else duration(one.left_s),
+    )
 
 
 def status(
@@ -81,11 +74,12 @@ def status(
     """Show where a job stands."""
     from jobs.cli.output import write_json
 
-    with _store(database) as store:
+    settings = _settings(database)
+    with _store(settings) as store:
         record = store.jobs.find(job)
         if watch:
-            _watch(store, record, as_json=as_json)
-        now = _status(store, store.jobs.get(record.id))
+            watch_job(settings, store, record, quiet=False, as_json=as_json)
+        now = _lookout(settings, store).at(record.id)
         if as_json:
             write_json(now.as_json())
             return
@@ -97,59 +91,112 @@ def cancel(job: options.Job, database: options.Database = None) -> None:
     from jobs.cli.output import say
     from jobs.cli.summary import short
 
-    with _store(database) as store:
+    with _store(_settings(database)) as store:
         record = store.jobs.find(job)
         store.jobs.cancel(record.id)
         say(f"job {short(record.id)} is cancelled; `moodreel resume {short(record.id)}` takes it up again")
 
 
-def _store(database: str | None) -> "Store":
-    from jobs.cli.working import open_store, settings_of
+def _settings(database: str | None) -> "Settings":
+    from jobs.cli.working import settings_of
 
-    return open_store(settings_of(database))
-
-
-def _status(store: "Store", record: "JobRecord") -> "JobStatus":
-    from jobs.status import status_of
-
-    return status_of(store, record)
+    return settings_of(database)
 
 
-def _watch(store: "Store", record: "JobRecord", *, as_json: bool) -> None:
+def _store(settings: "Settings") -> "Store":
+    from jobs.cli.working import open_store
+
+    return open_store(settings)
+
+
+def _lookout(settings: "Settings", store: "Store") -> "Lookout":
+    from jobs.looking import Lookout
+
+    return Lookout(store, settings.broker_url)
+
+
+def watch_job(settings: "Settings", store: "Store", record: "JobRecord", *, quiet: bool, as_json: bool) -> None:
+    """Show the progress of a job, whoever works on it, until nothing goes on in it any more."""
     from jobs.progress import Snapshot, progress
 
-    started = time.monotonic()
-    before = store.jobs.counts(record.id)
-    with progress(quiet=False, as_json=as_json) as display:
+    lookout = _lookout(settings, store)
+    said: str | None = None
+    with progress(quiet=quiet, as_json=as_json) as display:
         while True:
-            now = _status(store, store.jobs.get(record.id))
-            done = now.counts.frames - before.frames
-            media_s = now.counts.media_done_s - before.media_done_s
-            walking = now.job.sealed_at is None
-            display.show(Snapshot(now.counts, walking, done, media_s, time.monotonic() - started))
-            if now.state not in ("running", "discovering"):
+            began = time.monotonic()
+            now = lookout.at(record.id)
+            display.show(Snapshot.from_outside(now.counts, now.pace, walking=now.job.sealed_at is None))
+            waits = None if now.waits_for is None else _waits(now.waits_for)
+            if waits is not None and waits != said:
+                display.say(waits)
+            said = waits
+            if now.is_over:
                 return
-            time.sleep(WATCH_EVERY_S)
+            time.sleep(max(WATCH_EVERY_S, LOOK_SHARE * (time.monotonic() - began)))
 
 
 def _show(store: "Store", now: "JobStatus") -> None:
     from db.overview import Overview
-    from jobs.cli.output import console, printable
-    from jobs.cli.summary import PROBLEMS_SHOWN, short, show_problems
+    from jobs.cli.output import console
+    from jobs.cli.summary import PROBLEMS_SHOWN, show_problems
 
-    counts, out = now.counts, console()
+    out = console()
+    for line in _lines(now):
+        out.print(line)
+    # Nobody looks for problems where the counts say that there are none: there is much to look through.
+    if now.counts.files_failed or now.counts.files_partial:
+        problems = Overview(store.engine).problems(now.job.id, PROBLEMS_SHOWN + 1)
+        out.print()
+        show_problems(out, problems)
+
+
+def _lines(now: "JobStatus") -> "Iterator[str]":
+    from jobs.cli.output import printable
+    from jobs.cli.summary import short
+
+    counts = now.counts
     named = f" ({printable(now.job.name)})" if now.job.name else ""
-    out.print(f"job {short(now.job.id)}{named}: {now.state}, created {now.job.created_at} UTC")
-    out.print(
+    yield f"job {short(now.job.id)}{named}: {now.state}, created {now.job.created_at} UTC"
+    yield (
         f"{counts.files:,} files: {counts.files_done:,} done, {counts.files_failed:,} failed, "
         f"{counts.files_partial:,} damaged or cut short; {counts.skipped:,} passed over"
     )
-    out.print(
+    yield (
         f"{counts.segments:,} segments: {counts.done:,} done, {counts.running:,} running, "
         f"{counts.queued:,} queued, {counts.failed:,} failed"
     )
-    out.print(f"{counts.frames:,} of {counts.targets:,} frames, {counts.faces:,} faces")
-    problems = Overview(store.engine).problems(now.job.id, PROBLEMS_SHOWN + 1)
-    if problems:
-        out.print()
-        show_problems(out, problems)
+    yield f"{counts.frames:,} of {counts.targets:,} frames, {counts.faces:,} faces{_speed(now)}"
+    yield from _workers(now)
+    if now.waits_for is not None:
+        yield from _waits(now.waits_for).splitlines()
+
+
+def _speed(now: "JobStatus") -> str:
+    from jobs.progress import duration
+
+    if now.pace is None:
+        return ""
+    real = f", {now.pace.times_real:.1f}x real time" if now.pace.times_real else ""
+    left = "" if now.left_s is None else f", {duration(now.left_s)} left"
+    return f"; {now.pace.frames_per_s:.1f} frames/s{real}{left}"
+
+
+def _workers(now: "JobStatus") -> "Iterator[str]":
+    from jobs.cli.output import printable
+    from jobs.cli.summary import numbered
+
+    if not now.workers:
+        return
+    paused = [one for one in now.workers if one.state == "paused"]
+    slots = sum(one.concurrency for one in now.workers)
+    yield f"{numbered(len(now.workers), 'worker')} with {numbered(slots, 'slot')}; {len(paused)} paused"
+    for one in now.workers:
+        if one.note:
+            yield f"  {printable(one.host)}:{one.pid} {one.state}: {printable(one.note)}"
+
+
+def _waits(wait: "Wait") -> str:
+    from jobs.cli.output import printable
+
+    line = f"waits for {wait.what}: {printable(wait.reason)}"
+    return line if wait.hint is None else f"{line}\nhint: {printable(wait.hint)}"

@@ -267,12 +267,18 @@ def test_the_listing_agrees_with_the_counts_of_each_job(store: Store) -> None:
     lines = store.jobs.listing()
     assert [line.job.id for line in lines] == [empty.id, other.id, one.id]
     for line in lines:
-        counts = store.jobs.counts(line.job.id)
-        assert (line.files, line.files_failed, line.segments) == (counts.files, counts.files_failed, counts.segments)
-        assert (line.left, line.done, line.failed) == (counts.queued + counts.running, counts.done, counts.failed)
-        assert (line.frames, line.faces) == (counts.frames, counts.faces)
+        assert line.counts == store.jobs.counts(line.job.id)
         assert -1 < line.silent_s < 60
     assert [line.job.id for line in store.jobs.listing(limit=2)] == [empty.id, other.id]
+
+
+def test_a_running_segment_whose_lease_ran_out_is_at_work_no_more(store: Store) -> None:
+    made = start(store)
+    admit(store, made, video("a.mp4", segments=3), video("copy.mp4", segments=3, content="a.mp4"))
+    store.segments.claim("w", 60, 1)
+    store.segments.claim("fell silent", -1, 1)
+    counts = store.jobs.counts(made.id)
+    assert (counts.running, counts.stalled, counts.at_work, counts.queued, counts.left) == (2, 1, 1, 1, 3)
 
 
 def test_the_listing_says_for_how_long_a_submitter_has_been_silent(store: Store) -> None:

@@ -1,0 +1,119 @@
+"""A job's state and what it waits for, decided from what was read."""
+
+from dataclasses import replace
+
+import pytest
+
+from db.fleet import WorkerReport
+from db.job_records import Waiting
+from db.records import JobCounts, JobRecord
+from db.states import JobState
+from jobs.status import Activity, JobStatus, lacks_time, lacks_workers, state_of
+
+JOB = JobRecord("1", None, JobState.SEALED, '{"fleet": true}', 1, 1, "0", "host:1", "", "", "", 0)
+WALKED = replace(JOB, state=JobState.DISCOVERING, sealed_at=None)
+COUNTS = JobCounts(
+    files=3, files_failed=0, files_partial=0, files_done=1, skipped=0, segments=3, queued=2, running=0, done=1,
+    failed=0, targets=3, frames=1, faces=0, media_s=0.0, media_done_s=0.0,
+)  # fmt: skip
+RUNNING = replace(COUNTS, queued=1, running=1)
+STALLED = replace(RUNNING, stalled=1)
+DONE = replace(COUNTS, queued=0, done=3)
+SERVER = Activity(locked=None, walks=True)
+WAITING = Waiting(roots=frozenset(("main",)), retried=0, retry_in_s=None, ahead=0)
+
+
+def worker(number: int = 1, **changes: str) -> WorkerReport:
+    return replace(
+        WorkerReport(f"host:{number}", f"host{number}", number, "cpu", 2, "0", "working", roots="main"), **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [(RUNNING, "running"), (STALLED, "queued"), (COUNTS, "queued"), (DONE, "finished")],
+    ids=["running", "stalled", "queued", "done"],
+)
+def test_on_a_server_a_job_runs_while_somebody_has_a_segment_of_it(counts: JobCounts, state: str) -> None:
+    assert state_of(JOB, counts, SERVER) == state
+
+
+@pytest.mark.parametrize(("locked", "state"), [(True, "running"), (False, "interrupted")])
+def test_on_a_file_a_job_runs_while_a_run_holds_its_lock(locked: bool, state: str) -> None:
+    assert state_of(JOB, COUNTS, Activity(locked, walks=False)) == state
+
+
+@pytest.mark.parametrize(
+    ("activity", "state"),
+    [
+        (SERVER, "discovering"),
+        (Activity(None, walks=False), "discovering (interrupted)"),
+        (Activity(True, walks=False), "discovering"),
+        (Activity(False, walks=True), "discovering (interrupted)"),
+    ],
+)
+def test_a_walk_goes_on_while_its_submitter_lives(activity: Activity, state: str) -> None:
+    assert state_of(WALKED, COUNTS, activity) == state
+
+
+def test_a_cancelled_job_is_that_and_a_finished_one_says_if_some_failed() -> None:
+    assert state_of(replace(JOB, state=JobState.CANCELLED), COUNTS, SERVER) == "cancelled"
+    assert state_of(JOB, replace(DONE, files_failed=1), SERVER) == "finished (some failed)"
+
+
+@pytest.mark.parametrize(
+    ("state", "counts", "fleet", "over"),
+    [
+        ("running", COUNTS, True, False),
+        ("queued", COUNTS, True, False),
+        ("queued", COUNTS, False, True),
+        ("discovering", DONE, True, False),
+        ("discovering (interrupted)", COUNTS, True, False),
+        ("discovering (interrupted)", DONE, True, True),
+        ("discovering (interrupted)", COUNTS, False, True),
+        ("interrupted", COUNTS, False, True),
+        ("cancelled", COUNTS, True, True),
+        ("finished", DONE, True, True),
+    ],
+)
+def test_who_watches_a_job_stays_while_it_may_go_on(state: str, counts: JobCounts, fleet: bool, over: bool) -> None:
+    job = replace(JOB, request_json='{"fleet": true}' if fleet else "{}")
+    assert JobStatus(job, counts, state).is_over == over
+
+
+def test_without_workers_a_job_waits_for_one() -> None:
+    wait = lacks_workers(WAITING, [])
+    assert wait is not None
+    assert (wait.code, wait.hint) == ("worker", "start one: moodreel worker")
+
+
+def test_where_every_worker_is_paused_their_notes_say_why() -> None:
+    wait = lacks_workers(WAITING, [worker(1, state="paused", note="the disk is full"), worker(2, state="paused")])
+    assert wait is not None
+    assert wait.code == "paused"
+    assert wait.reason == "every one is paused (host1: the disk is full; host2: no reason given)"
+
+
+def test_a_media_root_that_no_worker_has_mounted_is_waited_for() -> None:
+    workers = [worker(1, roots="other"), worker(2, state="paused")]
+    wait = lacks_workers(WAITING, workers)
+    assert wait is not None
+    assert wait.code == "root"
+    assert "media root main" in wait.reason
+    assert wait.hint is not None
+    assert "MOODREEL_MEDIA_ROOTS=main=" in wait.hint
+
+
+@pytest.mark.parametrize(
+    "roots", [("main",), ("main", "archive"), ("s3://bucket/folder",), ("archive", "s3://bucket/folder")]
+)
+def test_as_long_as_some_file_is_within_reach_no_root_is_waited_for(roots: tuple[str, ...]) -> None:
+    assert lacks_workers(replace(WAITING, roots=frozenset(roots)), [worker(1, roots="x,main")]) is None
+
+
+def test_when_nothing_is_amiss_it_is_a_matter_of_time() -> None:
+    assert lacks_time(replace(WAITING, retried=3, retry_in_s=12.4, ahead=7)).reason == (
+        "3 segments to be tried again, the first in 12 s"
+    )
+    assert lacks_time(replace(WAITING, ahead=1200)).reason == "1,200 segments of others first"
+    assert lacks_time(WAITING).reason == "it is next"
