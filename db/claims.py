@@ -19,6 +19,15 @@ _PATHS_LOOKED_AT = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """What one worker of a fleet can work on: files below roots that it has, analyses that it can do."""
+
+    roots: tuple[bytes, ...]
+    refused: tuple[int, ...] = ()
+    """Ids of the analyses that it cannot do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """Which segments a claim asks for; each part that is set narrows it."""
 
@@ -26,6 +35,8 @@ class Wish:
     job_id: str | None = None
     ids: tuple[int, ...] | None = None
     kind: MediaKind | None = None
+    reach: Reach | None = None
+    """None: everything is within reach."""
 
 
 Place = tuple[int, int]
@@ -72,7 +83,39 @@ def _fitting(wish: Wish) -> sa.Select[Any]:
         fitting = fitting.where(segment.c.id.in_(wish.ids))
     if wish.kind is not None:
         fitting = fitting.where(segment.c.kind == wish.kind)
-    return fitting
+    return fitting if wish.reach is None else fitting.where(*within(wish.reach))
+
+
+def within(reach: Reach) -> Iterable[sa.ColumnElement[bool]]:
+    """That a segment's file lies below one of the roots and its analysis is none of those refused."""
+    held = (
+        sa.select(sa.literal(1))
+        .where(job_file.c.media_analysis_id == segment.c.media_analysis_id, job_file.c.root.in_(reach.roots))
+        .limit(1)
+        .scalar_subquery()
+    )
+    yield held == 1
+    if reach.refused:
+        yield analysis_of_segment.not_in(reach.refused)
+
+
+analysis_of_segment = (
+    sa.select(media_analysis.c.analysis_id)
+    .where(media_analysis.c.id == segment.c.media_analysis_id)
+    .correlate(segment)
+    .scalar_subquery()
+)
+named_root = (
+    sa.select(sa.literal(1))
+    .where(
+        job_file.c.media_analysis_id == segment.c.media_analysis_id,
+        (job_file.c.root < b"/") | (job_file.c.root >= b"0"),
+    )
+    .correlate(segment)
+    .limit(1)
+    .scalar_subquery()
+) == 1
+"""That a segment's file lies below a named root: an absolute folder is an embedded run's, and no worker's business."""
 
 
 def describe(connection: Connection, ids: Sequence[int]) -> list[ClaimedSegment]:

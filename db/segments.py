@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from db.claims import Place, Wish, choose, describe
+from db.claims import Place, Reach, Wish, choose, describe
 from db.clock import now
 from db.engine import reading, writing
 from db.progress import Gain, advance
@@ -59,7 +59,7 @@ class SegmentStore:
         # other jobs at every claim. Forgotten whenever something is queued again.
         self._hands: dict[tuple[str | None, MediaKind | None], Place] = {}
 
-    def claim(
+    def claim(  # noqa: PLR0913  each narrows what is wanted
         self,
         owner: str,
         lease_s: float,
@@ -68,9 +68,10 @@ class SegmentStore:
         job_id: str | None = None,
         ids: Sequence[int] | None = None,
         kind: MediaKind | None = None,
+        reach: Reach | None = None,
     ) -> list[ClaimedSegment]:
-        """Take up to `limit` runnable segments: of one job, or of these ids; photos or videos only, if asked."""
-        wish = Wish(limit, job_id, None if ids is None else tuple(ids), kind)
+        """Take up to `limit` runnable segments: of one job, of these ids, of one kind, within reach, as asked."""
+        wish = Wish(limit, job_id, None if ids is None else tuple(ids), kind, reach)
         hand = None if job_id is None else self._hands.get((job_id, kind))
 
         def work(connection: Connection) -> _Claim:

@@ -1,5 +1,6 @@
 """How a run is steered, and how it ended: values that pass between the loop and whoever started it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +24,10 @@ class Stop:
         self.level = 2
 
 
+def _nothing() -> None:
+    """Nothing is to be done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Controls:
     """How a run shows itself and is stopped."""
@@ -31,6 +36,8 @@ class Controls:
     stop: Stop
     analyse: bool = True
     """False: walk and probe only."""
+    now_and_then: Callable[[], None] = _nothing
+    """Called about once a second."""
 
 
 class Ending(StrEnum):

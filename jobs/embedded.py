@@ -36,7 +36,7 @@ def analyse(
     A job that is still discovering is walked: over all it asked for, or over `places` of it only.
     """
     patient = Store(store.engine)  # a run in the middle of its work waits longer than a person at the keyboard
-    with _stoppable() as stop, Supervisor(settings.workers, settings.limits, settings.device) as supervisor:
+    with stoppable() as stop, Supervisor(settings.workers, settings.limits, settings.device) as supervisor:
         if job.state is not JobState.DISCOVERING:
             return Runner(patient, job, supervisor, None, Controls(progress, stop)).run()
         with Intake(patient, job, request, places) as intake:
@@ -60,7 +60,7 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
     with (
         tempfile.TemporaryDirectory(prefix="moodreel-") as folder,
         Store.open(file_url(Path(folder) / "preview.db"), create=True) as store,
-        _stoppable() as stop,
+        stoppable() as stop,
         Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
     ):
         job = create_job(store, request, owner_name())
@@ -81,7 +81,7 @@ def _done_already(url: str, preview_store: Store, job: JobRecord, request: RunRe
 
 
 @contextmanager
-def _stoppable() -> Iterator[Stop]:
+def stoppable() -> Iterator[Stop]:
     """Ctrl-C asks to finish, a second one and every other end ask to stop now."""
     stop = Stop()
     handlers = {

@@ -109,9 +109,9 @@ def _said_of_broker(notes: Iterable[str]) -> str | None:
 
 def unreachable(broker_url: str) -> str | None:
     """Why the broker cannot be reached from here, if so; the URL is shown without its password. None as well where
-    nobody could tell, without the client of Redis.
+    nobody can tell: without the client of Redis, or by a URL that only Celery understands.
     """
-    if find_spec("redis") is None:
+    if find_spec("redis") is None or not broker_url.startswith(("redis://", "rediss://")):
         return None
     from redis import Redis
     from redis.backoff import NoBackoff

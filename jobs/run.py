@@ -17,7 +17,8 @@ from jobs.discover import show
 from jobs.errors import ExitCode, JobError
 from jobs.intake import Intake
 from jobs.progress import Snapshot
-from workers.desk import Assignment, Desk, owner_name
+from workers.desk import Assignment, Desk, Terms, owner_name
+from workers.errors import MODEL_FAULTS
 from workers.events import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
 from workers.messages import ProbeBatch, ProbeResult, SegmentResult
 from workers.places import NamedPlaces
@@ -25,13 +26,12 @@ from workers.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
-MODEL_FAULTS = frozenset(("model.device", "model.missing", "model.damaged"))
 WAIT_S = 0.1
 DRY_S = 0.2
 """How long nobody asks for work again after there was none."""
 SHOW_EVERY_S = 0.2
 CHECK_EVERY_S = 1.0
-HEARTBEAT_EVERY_S = 5.0
+HEARTBEAT_EVERY_S = 2.0
 ASK_SHARE = 5
 """Whether others are done is asked again after this many times as long as asking takes."""
 COUNT_SHARE = 50
@@ -75,8 +75,9 @@ class Runner:
         self._intake = intake
         self._progress = controls.progress
         self._stop = controls.stop
+        self._now_and_then = controls.now_and_then
         self._owner = owner_name()
-        self._desk = Desk(store, self._owner, NamedPlaces(), job.id)
+        self._desk = Desk(store, self._owner, NamedPlaces(), Terms(job.id))
         self._work: dict[int, Assignment | ProbeBatch] = {}
         self._in_hand: dict[tuple[int, int], int] = {}
         self._numbers = iter(range(1 << 62))
@@ -236,6 +237,7 @@ class Runner:
         now = time.monotonic()
         if now - self._clock.checked >= CHECK_EVERY_S:
             self._clock.checked = now
+            self._now_and_then()
             if not self._cancelled and self._store.jobs.is_cancelled(self._job.id):
                 self._cancelled = True
                 self._slow_down(2)
@@ -268,7 +270,7 @@ class Runner:
         if self._intake is not None and not self._sealed:
             self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.skipped)
         ending = self._ending()
-        if ending is Ending.FINISHED:
+        if ending is Ending.FINISHED and self._analyse:
             self._store.jobs.finish(self._job.id)
         counts = self._store.jobs.counts(self._job.id)
         return RunOutcome(ending, counts, self._desk.counts, time.monotonic() - self._clock.started)

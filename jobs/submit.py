@@ -33,6 +33,7 @@ class Wish:
     name: str | None
     tags: Mapping[str, str]
     manifest: Manifest | None
+    fleet: bool = False
 
 
 def program_version() -> str:
@@ -60,6 +61,7 @@ def build_request(wish: Wish) -> RunRequest:
         name=name,
         tags=wish.tags,
         file_tags=file_tags,
+        fleet=wish.fleet,
     )
 
 

@@ -17,6 +17,7 @@ import structlog
 from db.records import (
     ClaimedSegment,
     Fence,
+    MediaKind,
     Problem,
     SegmentCommit,
     SegmentFailure,
@@ -27,11 +28,15 @@ from db.store import Store
 from workers.analysis import AnalysisSpec
 from workers.messages import AnalyseBatch, SegmentResult, SegmentWork
 from workers.places import Places
+from workers.skills import Territory
 
 log = structlog.get_logger(__name__)
 
 LEASE_S = 60.0
-EXTEND_EVERY_S = 15.0
+EXTENSIONS = 4
+"""How often a lease is extended while it lasts."""
+LATER_S = 5.0
+"""When a claim that was none of ours is handed out again."""
 PHOTO_BATCH = 16
 COMMIT_SEGMENTS = 32
 COMMIT_FRAMES = 2000
@@ -64,14 +69,25 @@ class Assignment:
     claims: tuple[ClaimedSegment, ...]
 
 
-class Desk:
-    """Takes segments of one job (or of any, if `job_id` is None) and settles them."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Which segments a desk takes, and for how long at a time."""
 
-    def __init__(self, store: Store, owner: str, places: Places, job_id: str | None = None) -> None:
+    job_id: str | None = None
+    """None: of any job."""
+    territory: Territory | None = None
+    """None: everything is ours to do."""
+    lease_s: float = LEASE_S
+
+
+class Desk:
+    """Takes segments and settles them."""
+
+    def __init__(self, store: Store, owner: str, places: Places, terms: Terms) -> None:
         self._segments = store.segments
         self._owner = owner
         self._places = places
-        self._job_id = job_id
+        self._terms = terms
         self._held: set[Fence] = set()
         self._lock = Lock()
         self._singles: deque[ClaimedSegment] = deque()
@@ -140,13 +156,17 @@ class Desk:
         late = waiting and time.monotonic() - self._oldest >= COMMIT_EVERY_S
         if late or frames >= COMMIT_FRAMES or waiting >= COMMIT_SEGMENTS:
             self.flush()
-        if self._held and time.monotonic() - self._extended >= EXTEND_EVERY_S:
+        self.extend_if_due()
+
+    def extend_if_due(self) -> None:
+        """Hold on to what is in hand, a few times a lease; may be called from another thread."""
+        if self._held and time.monotonic() - self._extended >= self._terms.lease_s / EXTENSIONS:
             self.extend()
 
     def extend(self) -> None:
         """Hold on to what is in hand; may be called from another thread."""
         self._extended = time.monotonic()
-        self._let_go(self._segments.extend(self.fences, LEASE_S))
+        self._let_go(self._segments.extend(self.fences, self._terms.lease_s))
 
     def flush(self) -> None:
         """Write every outcome that waits. Raises a StoreError when the database cannot take it; then all is kept."""
@@ -167,15 +187,27 @@ class Desk:
     def _claim(self, ids: Sequence[int] | None) -> list[ClaimedSegment]:
         if self._singles:
             return [self._singles.popleft()]
-        claims = self._segments.claim(self._owner, LEASE_S, 1, job_id=self._job_id, ids=ids)
+        claims = self._fetch(ids, 1)
         if claims and claims[0].facts.kind == "photo" and not claims[0].failures:
-            more = PHOTO_BATCH - 1
-            claims += self._segments.claim(self._owner, LEASE_S, more, job_id=self._job_id, ids=ids, kind="photo")
-        with self._lock:
-            self._held.update(claim.fence for claim in claims)
+            claims += self._fetch(ids, PHOTO_BATCH - 1, "photo")
         # What has failed before runs alone: if it takes its child with it, no other is held up.
         self._singles.extend(claim for claim in claims[1:] if claim.failures)
         return [claim for claim in claims if not claim.failures] or claims[:1]
+
+    def _fetch(self, ids: Sequence[int] | None, limit: int, kind: MediaKind | None = None) -> list[ClaimedSegment]:
+        terms = self._terms
+        reach = None if terms.territory is None else terms.territory.reach()
+        claims = self._segments.claim(
+            self._owner, terms.lease_s, limit, job_id=terms.job_id, ids=ids, kind=kind, reach=reach
+        )
+        if terms.territory is not None:
+            others = [claim.fence for claim in claims if not terms.territory.holds(claim)]
+            if others:
+                self._segments.give_back(others, LATER_S)
+            claims = [claim for claim in claims if claim.fence not in others]
+        with self._lock:
+            self._held.update(claim.fence for claim in claims)
+        return claims
 
     def _work(self, claim: ClaimedSegment) -> SegmentWork | Problem:
         found = self._places.find(claim)

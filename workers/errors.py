@@ -10,6 +10,9 @@ SettingsError             a setting cannot be what was meant; nothing is started
 
 from db.records import Problem
 
+MODEL_FAULTS = frozenset(("model.device", "model.missing", "model.damaged"))
+"""Problems of the machine, whatever the file: nothing would be learnt by failing one file after the other."""
+
 
 class WorkError(Exception):
     """An error for people: a stable `code`, what happened, and `hint`, the next thing to do."""

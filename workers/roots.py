@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from db.records import Location, Problem
 from workers.errors import SettingsError
+from workers.settings import Settings
 
 _HINT = "write it like MOODREEL_MEDIA_ROOTS=main=/mnt/media,archive=/mnt/archive"
 
@@ -78,6 +79,23 @@ def parse_roots(text: str) -> MediaRoots:
             raise SettingsError(f"the media root {name!r} is given twice", _HINT)
         folders[name] = os.path.realpath(os.fsencode(folder))
     return MediaRoots(folders)
+
+
+def fleet_roots(settings: Settings) -> MediaRoots:
+    """The media roots of a machine that takes part in a fleet. Raises SettingsError where it cannot."""
+    require_server(settings.database_url)
+    if not settings.media_roots:
+        raise SettingsError("no media root is set: a fleet finds files below named roots", _HINT)
+    return parse_roots(settings.media_roots)
+
+
+def require_server(database_url: str) -> None:
+    """Raise SettingsError for a database that many machines cannot share."""
+    if database_url.startswith("sqlite"):
+        raise SettingsError(
+            "a fleet cannot share an SQLite file",
+            "set MOODREEL_DATABASE_URL=postgresql://USER:PASSWORD@HOST/DATABASE; `moodreel run` needs no server",
+        )
 
 
 def _holds(folder: bytes, path: bytes) -> bool:

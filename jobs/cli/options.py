@@ -27,6 +27,13 @@ Job = Annotated[
     str, typer.Argument(metavar="JOB", help="An id, a unique end of one, a name, or `latest`.", show_default=False)
 ]
 LatestJob = Annotated[str, typer.Argument(metavar="[JOB]", help="An id, a unique end of one, a name, or `latest`.")]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Of a submitted job: show its progress to the end. Ctrl-C leaves it to the workers."),
+]
+Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Folders and files.", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be analysed; write nothing.")]
+Profile = Annotated[bool, typer.Option("--profile", help="Say where the time went, by stage.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 SAMPLING = "Sampling"

@@ -87,6 +87,13 @@ def write_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str), file=data_out())
 
 
+def write_line(text: str) -> None:
+    """One line on stdout, at once."""
+    from jobs.streams import data_out
+
+    print(text, file=data_out(), flush=True)
+
+
 def console() -> "Console":
     """A console on stdout: as wide as the terminal, or as wide as it takes."""
     from rich.console import Console

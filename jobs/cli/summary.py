@@ -9,7 +9,7 @@ from db.engine import parse_url
 from db.overview import FileLine, Overview, ProblemLine
 from db.records import JobRecord
 from db.store import Store
-from jobs.cli.output import console, printable, table, write_json
+from jobs.cli.output import console, printable, say, table, write_json
 from jobs.control import Ending, RunOutcome
 from jobs.embedded import Preview
 from jobs.errors import ExitCode
@@ -62,6 +62,14 @@ def show_summary(store: Store, job: JobRecord, outcome: RunOutcome, *, as_json: 
         out.print(_profile(outcome))
     for line in _next(store, job, outcome):
         out.print(line)
+
+
+def say_totals(job: JobRecord, outcome: RunOutcome) -> None:
+    """Say how a job ended, on stderr: stdout holds its id."""
+    for line in _totals(job, outcome):
+        say(line)
+    if outcome.counts.files_failed:
+        say(f"what failed: moodreel status {short(job.id)}")
 
 
 _FILE_COLUMNS = ("file", "length", "frames", "faces", "mostly", "valence")

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from db.records import JobRecord
+    from db.records import FilePlace, JobRecord
     from db.store import Store
     from jobs.control import RunOutcome
     from jobs.request import RunRequest
+    from workers.analysis import DetectorSpec, Sampling, ScorerSpec
     from workers.settings import Settings
 
 PATIENCE_S = 10.0
@@ -21,6 +22,20 @@ class Show:
     quiet: bool = False
     as_json: bool = False
     profile: bool = False
+    watch: bool = False
+    """Of a job that others work on: stay and look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which files, and under which names, as typed."""
+
+    include: list[str] | None
+    exclude: list[str] | None
+    manifest: str | None
+    tag: list[str] | None
+    name: str | None
+    fleet: bool = False
 
 
 def settings_of(database: str | None, workers: int | None = None, device: str | None = None) -> "Settings":
@@ -32,6 +47,34 @@ def settings_of(database: str | None, workers: int | None = None, device: str | 
     configure(settings.log_level)
     settings.share_model_cache()
     return settings
+
+
+def request_of(
+    paths: list[str] | None,
+    sampling: "Sampling",
+    detector: "DetectorSpec",
+    scorer: "ScorerSpec",
+    choice: Choice,
+) -> "RunRequest":
+    """What `run` and `submit` were asked, checked against what is installed."""
+    from jobs.discover import Filters
+    from jobs.manifest import read_manifest
+    from jobs.parsing import parse_tags
+    from jobs.submit import Wish, build_request
+
+    return build_request(
+        Wish(
+            paths=paths or [],
+            sampling=sampling,
+            detector=detector,
+            scorer=scorer,
+            filters=Filters(tuple(choice.include or ()), tuple(choice.exclude or ())),
+            name=choice.name,
+            tags=parse_tags(choice.tag or ()),
+            manifest=None if choice.manifest is None else read_manifest(choice.manifest),
+            fleet=choice.fleet,
+        )
+    )
 
 
 def open_store(settings: "Settings", *, create: bool = False) -> "Store":
@@ -52,8 +95,10 @@ def run_new(settings: "Settings", request: "RunRequest", show: Show) -> "RunOutc
         return _run(settings, store, create_job(store, request, owner_name()), request, show)
 
 
-def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: bool = False) -> "RunOutcome | None":
-    """Go on with a job, or try again what failed in it; None where nothing has failed."""
+def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: bool = False) -> int:
+    """Go on with a job, or try again what failed in it, where it was begun: here or on a fleet. The exit code."""
+    from jobs.cli.queueing import submit_on
+    from jobs.cli.summary import exit_code
     from jobs.lock import run_lock
     from jobs.request import RunRequest
     from jobs.submit import require_device, require_same_models
@@ -63,15 +108,32 @@ def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: boo
         job = store.jobs.find(reference)
         request = RunRequest.from_json(job.request_json)
         require_same_models(request)
-        places = None
-        if only_failed:
-            # Where the walk was complete, only the files that could not be read are looked at again.
-            places = [(one.root, one.relative) for one in store.jobs.unread(job.id)] if job.sealed_at else None
-            if not store.jobs.retry(job.id):
-                return None
-        else:
-            store.jobs.revive(job.id)
-        return _run(settings, store, store.jobs.get(job.id), request, show, places)
+        if request.fleet:
+            return submit_on(settings, store, job, show, only_failed=only_failed)
+        places = take_up(store, job, only_failed=only_failed)
+        if places is NOTHING:
+            return 0
+        walked = None if places is None else [(one.root, one.relative) for one in places]
+        return exit_code(_run(settings, store, store.jobs.get(job.id), request, show, walked))
+
+
+NOTHING: "Sequence[FilePlace]" = ()
+"""There is nothing to take up."""
+
+
+def take_up(store: "Store", job: "JobRecord", *, only_failed: bool) -> "Sequence[FilePlace] | None":
+    """Make a job live again, or what failed in it: the files to walk again, None for all, or NOTHING to do."""
+    from jobs.cli.output import say
+
+    if not only_failed:
+        store.jobs.revive(job.id)
+        return None
+    # Where the walk was complete, only the files that could not be read are looked at again.
+    places = list(store.jobs.unread(job.id)) if job.sealed_at else None
+    if not store.jobs.retry(job.id):
+        say("nothing has failed in this job")
+        return NOTHING
+    return places
 
 
 def _run(

@@ -31,6 +31,8 @@ class ScorerCard:
     """The model it needs, by its name in `workers.models.catalogue`."""
     package: str = ""
     """Distribution and version of a scorer of others: another version may give other numbers."""
+    queue: str = "cpu"
+    """Which workers of a fleet it is for: `cpu`, or `api` for a service that is called over the network."""
 
 
 _OWN = (
@@ -59,6 +61,11 @@ def resolve(spec: ScorerSpec) -> ScorerSpec:
     Raises ModelError for a name we do not know.
     """
     return replace(spec, model_sha256=_digest(_card(spec.name)))
+
+
+def queue_of(name: str) -> str:
+    """The queue of a scorer that we know."""
+    return _card(name).queue
 
 
 def open_scorer(spec: ScorerSpec, device: str = "auto") -> "EmotionScorer":

@@ -1,0 +1,182 @@
+"""The Celery application: how bells travel, and how a Celery worker becomes one of ours.
+
+`celery -A workers.app worker` and `moodreel worker` start the same. Nothing is configured before it is needed.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.signals import worker_shutting_down
+from kombu.entity import Queue
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from db.errors import StoreError
+from workers.bell import BrokerLost, Line
+from workers.errors import SettingsError
+from workers.machine import Duty, Machine
+from workers.roots import fleet_roots
+from workers.settings import Settings
+from workers.skills import CPU, QUEUES
+
+PREFIX = "moodreel:"
+EPOCH = "epoch"
+"""A key that tells a broker that kept its memory from one that came back empty."""
+TASK = "moodreel.segment"
+VISIBILITY_S = 900
+"""When a message that a dead worker held is delivered again. The database's leases are shorter: this is a long stop."""
+
+
+class MoodreelCelery(Celery):  # type: ignore[misc]  # Celery has no types
+    """The application, with the settings that it runs under."""
+
+    machine: Machine | None = None
+    """What this process works with, once it is a worker."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Read when first needed; a command line that read them already puts them here."""
+        return Settings.load()
+
+
+app = MoodreelCelery("moodreel", include=["workers.tasks"])
+
+
+def _configuration() -> dict[str, Any]:
+    """See docs/decisions/0004: at least once delivery of ids, no results, no time limits of Celery's own."""
+    return {
+        "broker_url": app.settings.broker_url,
+        "broker_transport_options": {
+            "visibility_timeout": VISIBILITY_S,
+            "unacked_restore_interval": 15,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+            "global_keyprefix": PREFIX,
+        },
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_pool": "threads",
+        "worker_concurrency": app.settings.workers,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_rate_limits": True,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "task_acks_late": True,
+        "task_acks_on_failure": True,
+        "task_acks_on_timeout": True,
+        "task_queues": [Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
+        "task_default_queue": CPU,
+        "task_create_missing_queues": False,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "event_serializer": "json",
+        "task_ignore_result": True,
+        "result_backend": None,
+        "enable_utc": True,
+    }
+
+
+app.add_defaults(_configuration)
+
+
+class MachineStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Before a Celery worker hears its first message it is a whole worker of ours, and after its last it is none."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, worker: Any) -> None:
+        """Open the database, start the loops."""
+        queues = tuple(name for name in QUEUES if name in worker.app.amqp.queues.consume_from)
+        try:
+            roots = fleet_roots(app.settings)
+            app.machine = Machine(app.settings, roots, CeleryBroker(), Duty(worker.concurrency, queues))
+        except (SettingsError, StoreError) as error:
+            raise SystemExit(f"error: {error}\nhint: {error.hint}") from error
+
+    def stop(self, worker: Any) -> None:
+        """Give back, and leave."""
+        del worker
+        machine, app.machine = app.machine, None
+        if machine is not None:
+            machine.close()
+
+    terminate = stop
+
+
+app.steps["worker"].add(MachineStep)
+
+
+@worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+def _leave(how: str, **_: Any) -> None:
+    """Called in a signal handler: warm means to end what is in hand, cold to give it back."""
+    if app.machine is not None:
+        app.machine.drain() if how == "Warm" else app.machine.stop_now()
+
+
+class CeleryLine:
+    """An open line to the broker."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+
+    def depth(self, queue: str) -> int:
+        """Messages that wait in a queue."""
+        with _translated():
+            return int(self._channel.client.llen(queue))
+
+    def publish(self, queue: str, segment_ids: Sequence[int]) -> None:
+        """Send one bell."""
+        with _translated(), app.amqp.Producer(self._channel) as producer:
+            app.send_task(TASK, kwargs={"segment_ids": list(segment_ids)}, queue=queue, producer=producer, retry=False)
+
+    def epoch(self) -> tuple[str, bool]:
+        """The server's run and a key of ours in its memory, and whether the key had to be made."""
+        with _translated():
+            client = self._channel.client
+            new_born = bool(client.set(EPOCH, os.urandom(8).hex(), nx=True))
+            return f"{client.info('server')['run_id']} {client.get(EPOCH)!r}", new_born
+
+
+class CeleryBroker:
+    """The broker of the application."""
+
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """A connection of its own: one that was pooled may lead to a server that is gone."""
+        with _translated(), app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=5)
+            yield CeleryLine(connection.default_channel)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the broker's libraries raise into BrokerLost; the URL is shown without its password."""
+    try:
+        yield
+    except (OperationalError, RedisError, OSError) as error:
+        raise BrokerLost(f"the broker {shown_broker()} cannot be reached: {_first_line(error)}") from error
+
+
+def shown_broker() -> str:
+    """The broker's URL without its password."""
+    return str(app.connection_for_write().as_uri())
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def work(settings: Settings, concurrency: int, queue: str) -> int:
+    """Be a worker until told to stop; the exit code."""
+    app.settings = settings
+    worker = app.Worker(concurrency=concurrency, queues=[queue], loglevel=settings.log_level.upper(), quiet=True)
+    worker.start()
+    return int(worker.exitcode or 0)

@@ -1,0 +1,71 @@
+"""One thread's place in a worker: a desk with claims, a lane with a child."""
+
+import itertools
+import time
+
+from workers.desk import Assignment, Desk
+from workers.errors import MODEL_FAULTS
+from workers.events import Event, ItemDone, ItemFailed, Task, TaskEnded
+from workers.failures import ChildCannotStart, ChildStopped
+from workers.lane import Lane
+from workers.limits import ChildLimits, deadline_s
+from workers.messages import SegmentResult
+
+GRACE_S = 60.0
+"""What a lease may outlive the deadline of the work by: a thread that is stuck loses its segments after that."""
+
+
+class MachineFault(Exception):
+    """This machine cannot work, whatever the file. The message says why, with a hint."""
+
+
+class Bench:
+    """Carries work from the desk to the child, and outcomes back."""
+
+    def __init__(self, desk: Desk, lane: Lane) -> None:
+        self.desk = desk
+        self.lane = lane
+        self._numbers = itertools.count()
+        self._honest_until = 0.0
+
+    @property
+    def is_honest(self) -> bool:
+        """Whether the work in hand is still within its time: only then is its lease kept alive."""
+        return time.monotonic() < self._honest_until
+
+    def work(self, assignment: Assignment, limits: ChildLimits) -> None:
+        """Analyse and settle. Raises ChildCannotStart, ChildStopped, MachineFault, StoreError; what was not settled
+        then went back.
+        """
+        self._honest_until = (
+            time.monotonic() + sum(deadline_s(item, limits) for item in assignment.request.items) + GRACE_S
+        )
+        before: Event | None = None
+        fault: str | None = None
+        try:
+            for event in self.lane.run(Task(next(self._numbers), assignment.request)):
+                fault = self._settle(assignment, event, child_died=isinstance(before, ItemFailed)) or fault
+                self.desk.turn()
+                before = event
+        except (ChildCannotStart, ChildStopped):
+            self.desk.untouched(assignment.claims)
+            raise
+        finally:
+            self.desk.flush()
+        if fault is not None:
+            raise MachineFault(fault)
+
+    def _settle(self, assignment: Assignment, event: Event, *, child_died: bool) -> str | None:
+        """Write down what an event means; the fault of the machine, where it is to blame."""
+        match event:
+            case ItemDone(_, index, SegmentResult() as result):
+                self.desk.done(assignment.claims[index], result)
+            case ItemFailed(_, index, problem) if problem.code in MODEL_FAULTS:
+                self.desk.untouched((assignment.claims[index],))
+                return f"{problem.reason} (hint: {problem.hint})"
+            case ItemFailed(_, index, problem):
+                self.desk.failed(assignment.claims[index], problem)
+            case TaskEnded(_, untouched):
+                left = [assignment.claims[index] for index in untouched]
+                (self.desk.keep if child_died else self.desk.untouched)(left)
+        return None
