@@ -25,7 +25,7 @@ Concurrency = Annotated[
 ]
 Queue = Annotated[
     Literal["cpu", "api"],
-    typer.Option("--queue", help="cpu: what is analysed here; api: what services are called for."),
+    typer.Option("--queue", metavar="cpu|api", help="cpu: what is analysed here; api: what services are called for."),
 ]
 
 
