@@ -4,7 +4,7 @@ import itertools
 import time
 
 from workers.desk import Assignment, Desk
-from workers.errors import MODEL_FAULTS
+from workers.errors import MODEL_FAULTS, MachineFault
 from workers.events import Event, ItemDone, ItemFailed, Task, TaskEnded
 from workers.failures import ChildCannotStart, ChildStopped
 from workers.lane import Lane
@@ -13,10 +13,6 @@ from workers.messages import SegmentResult
 
 GRACE_S = 60.0
 """What a lease may outlive the deadline of the work by: a thread that is stuck loses its segments after that."""
-
-
-class MachineFault(Exception):
-    """This machine cannot work, whatever the file. The message says why, with a hint."""
 
 
 class Bench:
@@ -41,7 +37,7 @@ class Bench:
             time.monotonic() + sum(deadline_s(item, limits) for item in assignment.request.items) + GRACE_S
         )
         before: Event | None = None
-        fault: str | None = None
+        fault: MachineFault | None = None
         try:
             for event in self.lane.run(Task(next(self._numbers), assignment.request)):
                 fault = self._settle(assignment, event, child_died=isinstance(before, ItemFailed)) or fault
@@ -53,16 +49,16 @@ class Bench:
         finally:
             self.desk.flush()
         if fault is not None:
-            raise MachineFault(fault)
+            raise fault
 
-    def _settle(self, assignment: Assignment, event: Event, *, child_died: bool) -> str | None:
+    def _settle(self, assignment: Assignment, event: Event, *, child_died: bool) -> MachineFault | None:
         """Write down what an event means; the fault of the machine, where it is to blame."""
         match event:
             case ItemDone(_, index, SegmentResult() as result):
                 self.desk.done(assignment.claims[index], result)
             case ItemFailed(_, index, problem) if problem.code in MODEL_FAULTS:
                 self.desk.untouched((assignment.claims[index],))
-                return f"{problem.reason} (hint: {problem.hint})"
+                return MachineFault(problem.reason, problem.hint)
             case ItemFailed(_, index, problem):
                 self.desk.failed(assignment.claims[index], problem)
             case TaskEnded(_, untouched):

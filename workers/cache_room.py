@@ -20,18 +20,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from workers.errors import MachineFault
+
 _OURS = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,5})?")
 _PART = re.compile(r"\.part-[0-9a-f]{32}")
 _SLACK = 16
 """When room is made, this fraction of the bound is made free beyond it, so that not every download looks for more."""
 
 
-class CacheFault(Exception):
-    """The cache cannot be written; `hint` says what may be done."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+class CacheFault(MachineFault):
+    """The cache cannot be written."""
 
 
 class CacheDiskFull(CacheFault):

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -17,6 +17,7 @@ import structlog
 from db.records import (
     ClaimedSegment,
     Fence,
+    FileIdentity,
     MediaKind,
     Problem,
     SegmentCommit,
@@ -26,8 +27,10 @@ from db.records import (
 from db.states import SegmentState
 from db.store import Store
 from workers.analysis import AnalysisSpec
+from workers.errors import MachineFault
+from workers.hashing import never
 from workers.messages import AnalyseBatch, SegmentResult, SegmentWork
-from workers.places import Places
+from workers.places import COMING, Coming, Places
 from workers.skills import Territory
 
 log = structlog.get_logger(__name__)
@@ -41,6 +44,9 @@ PHOTO_BATCH = 16
 COMMIT_SEGMENTS = 32
 COMMIT_FRAMES = 2000
 COMMIT_EVERY_S = 0.25
+FETCH_AHEAD = 2
+"""Claims whose files are on their way at most, before no more are taken; a batch of photos may go beyond."""
+LOOK_EVERY_S = 0.1
 
 
 @dataclass(slots=True)
@@ -91,6 +97,7 @@ class Desk:
         self._held: set[Fence] = set()
         self._lock = Lock()
         self._singles: deque[ClaimedSegment] = deque()
+        self._coming: list[ClaimedSegment] = []
         self._commits: list[SegmentCommit] = []
         self._failures: list[SegmentFailure] = []
         self._returned: list[Fence] = []
@@ -110,20 +117,28 @@ class Desk:
         with self._lock:
             return sorted(self._held, key=_by_id)
 
-    def take(self, ids: Sequence[int] | None = None) -> Assignment | None:
+    def take(self, ids: Sequence[int] | None = None, wait: Callable[[], bool] = never) -> Assignment | None:
         """The next work (of these segments, if given), or None where nothing is runnable now. Files that are gone are
-        settled on the way.
+        settled on the way. While all there is to do is still being fetched, `wait` is asked whether to wait for it.
+
+        Raises MachineFault where this machine cannot have the files; what was claimed for later goes back then.
         """
-        while claims := self._claim(ids):
-            works = [(claim, self._work(claim)) for claim in claims]
-            good = [(claim, work) for claim, work in works if isinstance(work, SegmentWork)]
-            for claim, problem in works:
-                if isinstance(problem, Problem):
-                    self.failed(claim, problem)
-            if good:
-                return Assignment(AnalyseBatch(tuple(work for _, work in good)), tuple(claim for claim, _ in good))
+        try:
+            while True:
+                claims = self._arrived() or self._claim(ids)
+                if good := self._found(claims):
+                    return Assignment(AnalyseBatch(tuple(work for _, work in good)), tuple(claim for claim, _ in good))
+                if claims:
+                    self.flush()
+                elif self._coming and wait():
+                    time.sleep(LOOK_EVERY_S)
+                    self.extend_if_due()
+                else:
+                    return None
+        except MachineFault:
+            self.give_back_singles()
             self.flush()
-        return None
+            raise
 
     def done(self, claim: ClaimedSegment, result: SegmentResult) -> None:
         """A segment was analysed."""
@@ -181,12 +196,15 @@ class Desk:
 
     def give_back_singles(self) -> None:
         """Return what was claimed for later: the owner is stopping."""
-        self.untouched(tuple(self._singles))
+        self.untouched((*self._singles, *self._coming))
         self._singles.clear()
+        self._coming.clear()
 
     def _claim(self, ids: Sequence[int] | None) -> list[ClaimedSegment]:
         if self._singles:
             return [self._singles.popleft()]
+        if len(self._coming) >= FETCH_AHEAD:
+            return []
         claims = self._fetch(ids, 1)
         if claims and claims[0].facts.kind == "photo" and not claims[0].failures:
             claims += self._fetch(ids, PHOTO_BATCH - 1, "photo")
@@ -209,11 +227,28 @@ class Desk:
             self._held.update(claim.fence for claim in claims)
         return claims
 
-    def _work(self, claim: ClaimedSegment) -> SegmentWork | Problem:
-        found = self._places.find(claim)
-        if isinstance(found, Problem):
-            return found
-        return SegmentWork(found, claim.facts, claim.spec, AnalysisSpec.from_json(claim.spec_json))
+    def _arrived(self) -> list[ClaimedSegment]:
+        """Claims whose files have come, as they may go to a child together."""
+        self._coming = [claim for claim in self._coming if claim.fence in self._held]
+        here = [claim for claim in self._coming if not isinstance(self._places.find(claim), Coming)]
+        photos = [claim for claim in here if claim.facts.kind == "photo" and not claim.failures]
+        return photos[:PHOTO_BATCH] or here[:1]
+
+    def _found(self, claims: Sequence[ClaimedSegment]) -> list[tuple[ClaimedSegment, SegmentWork]]:
+        """Those of the claims that can be worked on now; the others have failed, or their files are coming."""
+        # Until all are looked for, they count as coming: so none is lost where the machine turns out to be at fault.
+        self._coming += [claim for claim in claims if claim not in self._coming]
+        places = {claim.fence: self._places.find(claim) for claim in claims}
+        self._coming = [claim for claim in self._coming if isinstance(places.get(claim.fence, COMING), Coming)]
+        works = []
+        for claim in claims:
+            match places[claim.fence]:
+                case Problem() as problem:
+                    self.failed(claim, problem)
+                case FileIdentity() as found:
+                    spec = AnalysisSpec.from_json(claim.spec_json)
+                    works.append((claim, SegmentWork(found, claim.facts, claim.spec, spec)))
+        return works
 
     def _committed(self, outcomes: Sequence[SegmentOutcome]) -> None:
         for commit, outcome in zip(self._commits, outcomes, strict=True):
@@ -246,8 +281,10 @@ class Desk:
         return outcome.accepted
 
     def _let_go(self, fences: Iterable[Fence]) -> None:
+        over = tuple(fences)
+        self._places.release(over)
         with self._lock:
-            self._held.difference_update(fences)
+            self._held.difference_update(over)
 
     def _stamp(self) -> None:
         if not (self._commits or self._failures or self._returned):

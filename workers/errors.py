@@ -6,6 +6,7 @@ WorkError                 anything below; `permanent` says whether a retry can h
 Each is turned into a `db.records.Problem` where a child answers its parent.
 
 SettingsError             a setting cannot be what was meant; nothing is started
+MachineFault              this machine cannot work at the moment, whatever the file; others may
 """
 
 from db.records import Problem
@@ -35,4 +36,13 @@ class SettingsError(Exception):
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
+        self.hint = hint
+
+
+class MachineFault(Exception):
+    """This machine cannot work, whatever the file. The text says why, with a hint."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(f"{reason} (hint: {hint})")
+        self.reason = reason
         self.hint = hint

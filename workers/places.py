@@ -1,23 +1,42 @@
-"""Where a claimed content lies on this machine, and the proof that it is still what was admitted."""
+"""Where a claimed content lies on this machine, and the proof that it is still what was admitted.
+
+What lies in an object store is brought here first, in the background: until then it is Coming.
+"""
 
 import os
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Protocol
 
-from db.records import ClaimedSegment, FileIdentity, Location, Problem
+from db.records import ClaimedSegment, Fence, FileIdentity, Location, Problem
+from workers.cache import Staged
 from workers.hashing import OTHER, current_identity, sha256_of
 from workers.roots import MediaRoots
+from workers.staging import Fetched, Staging, let_go, settled
+from workers.trust import Trusted
+from workers.urls import is_url, join_url
 
-REMEMBERED = 100_000
+
+class Coming:
+    """It is being fetched: ask again in a moment."""
+
+
+COMING = Coming()
+Whereabouts = FileIdentity | Problem | Coming
 
 
 class Places(Protocol):
     """Finds the file of a claim."""
 
-    def find(self, claim: ClaimedSegment) -> FileIdentity | Problem:
-        """The file at the first place that holds the content; else what is wrong at the best place."""
+    def find(self, claim: ClaimedSegment) -> Whereabouts:
+        """The file at the first place that holds the content; else what is wrong at the best place.
+
+        What was fetched for a claim stays until the claim is released. Raises CacheFault where this machine is at
+        fault, InterruptedError where it is stopping.
+        """
+
+    def release(self, fences: Iterable[Fence]) -> None:
+        """Claims that are settled: what was fetched for them may go."""
 
 
 class NamedPlaces:
@@ -26,62 +45,105 @@ class NamedPlaces:
     A file of the admitted size and time is trusted; one merely touched since is read once more to make sure.
     """
 
-    def find(self, claim: ClaimedSegment) -> FileIdentity | Problem:
+    def __init__(self, staging: Staging | None = None) -> None:
+        self._errands = Errands(staging)
+
+    def find(self, claim: ClaimedSegment) -> Whereabouts:
         """The file at the first place that holds the content; else what is wrong at the best place."""
         return _first(claim, self._look)
 
-    def _look(self, location: Location, sha256: str) -> FileIdentity | Problem:
+    def release(self, fences: Iterable[Fence]) -> None:
+        """What was fetched for these claims may go."""
+        self._errands.release(fences)
+
+    def _look(self, claim: ClaimedSegment, location: Location) -> Whereabouts:
+        if is_url(location.root):
+            return self._errands.look(claim, location, join_url(location.root, location.relative))
         path = os.path.join(location.root, location.relative)  # noqa: PTH118  names are bytes
         identity = current_identity(path)
         if isinstance(identity, Problem) or (identity.size, identity.mtime_ns) == (location.size, location.mtime_ns):
             return identity
-        return _if_content(identity, location.size, sha256)
+        return _if_content(identity, location.size, claim.sha256)
 
 
 class RootedPlaces:
     """Files below media roots mounted here: each is hashed before it is trusted, and again when it changes."""
 
-    def __init__(self, roots: MediaRoots) -> None:
+    def __init__(self, roots: MediaRoots, staging: Staging | None = None) -> None:
         self._roots = roots
-        self._trusted: OrderedDict[tuple[FileIdentity, str], None] = OrderedDict()
-        self._lock = Lock()
+        self._errands = Errands(staging)
+        self._trusted = Trusted()
 
-    def find(self, claim: ClaimedSegment) -> FileIdentity | Problem:
+    def find(self, claim: ClaimedSegment) -> Whereabouts:
         """The file at the first place that holds the content; else what is wrong at the best place."""
         return _first(claim, self._look)
 
-    def _look(self, location: Location, sha256: str) -> FileIdentity | Problem:
+    def release(self, fences: Iterable[Fence]) -> None:
+        """What was fetched for these claims may go."""
+        self._errands.release(fences)
+
+    def _look(self, claim: ClaimedSegment, location: Location) -> Whereabouts:
         path = self._roots.locate(location)
-        identity = path if isinstance(path, Problem) else current_identity(path)
-        if isinstance(identity, Problem) or self._is_trusted(identity, sha256):
+        if isinstance(path, Problem):
+            return path
+        if is_url(path):
+            return self._errands.look(claim, location, path)
+        identity = current_identity(path)
+        if isinstance(identity, Problem) or self._trusted.holds(identity, claim.sha256):
             return identity
-        found = _if_content(identity, location.size, sha256)
+        found = _if_content(identity, location.size, claim.sha256)
         if isinstance(found, FileIdentity):
-            self._trust(found, sha256)
+            self._trusted.add(found, claim.sha256)
         return found
 
-    def _is_trusted(self, identity: FileIdentity, sha256: str) -> bool:
+
+class Errands:
+    """What is fetched, and held, for claims: for each claim one content, from each URL that it was looked for at."""
+
+    def __init__(self, staging: Staging | None) -> None:
+        self._staging = staging
+        self._fetched: dict[Fence, dict[bytes, Fetched]] = {}
+        self._lock = Lock()
+
+    def look(self, claim: ClaimedSegment, location: Location, url: bytes) -> Whereabouts:
+        """The content as a file here, once it has come. Raises CacheFault, InterruptedError."""
+        if self._staging is None:
+            return NO_STAGING
         with self._lock:
-            return (identity, sha256) in self._trusted
+            errands = self._fetched.setdefault(claim.fence, {})
+            if url not in errands:
+                errands[url] = self._staging.fetch_content(url, location.size, claim.sha256)
+            found = settled(errands[url])
+        if found is None:
+            return COMING
+        return found.identity if isinstance(found, Staged) else found
 
-    def _trust(self, identity: FileIdentity, sha256: str) -> None:
+    def release(self, fences: Iterable[Fence]) -> None:
+        """These claims need nothing any more."""
         with self._lock:
-            self._trusted[identity, sha256] = None
-            if len(self._trusted) > REMEMBERED:
-                self._trusted.popitem(last=False)
+            over = [errands for fence in fences if (errands := self._fetched.pop(fence, None))]
+        for errands in over:
+            for fetched in errands.values():
+                let_go(fetched)
 
 
-Look = Callable[[Location, str], FileIdentity | Problem]
+NO_STAGING = Problem(
+    "path.not_local",
+    "it lies in an object store, which this program was not set up to read",
+    "submit it again by its URL",
+)
+Look = Callable[[ClaimedSegment, Location], Whereabouts]
 
 
-def _first(claim: ClaimedSegment, look: Look) -> FileIdentity | Problem:
+def _first(claim: ClaimedSegment, look: Look) -> Whereabouts:
     problems = []
     for location in claim.locations:
-        found = look(location, claim.sha256)
-        if isinstance(found, FileIdentity):
+        found = look(claim, location)
+        if not isinstance(found, Problem):
             return found
         problems.append(found)
-    return problems[0]
+    # What may pass is told before what lasts: the claim is tried again then.
+    return next((problem for problem in problems if not problem.permanent), problems[0])
 
 
 def _if_content(identity: FileIdentity, size: int, sha256: str) -> FileIdentity | Problem:

@@ -15,8 +15,9 @@ import structlog
 from db.errors import StoreError
 from db.fleet import FleetStore
 from db.store import Store
-from workers.bench import Bench, MachineFault
+from workers.bench import Bench
 from workers.desk import Assignment, Desk, Terms
+from workers.errors import MachineFault
 from workers.failures import ChildCannotStart, ChildStopped
 from workers.lane import Lane
 from workers.limits import ChildLimits
@@ -143,11 +144,15 @@ class Station:
         if self.stopping:
             return None
         try:
-            named = bench.desk.take(segment_ids) if segment_ids else None
-            return named or (bench.desk.take() if time.monotonic() < until else None)
+            named = bench.desk.take(segment_ids, self._may_wait) if segment_ids else None
+            return named or (bench.desk.take(wait=self._may_wait) if time.monotonic() < until else None)
         except MachineFault as error:
             self._pause(str(error))
             return None
+
+    def _may_wait(self) -> bool:
+        """Whether to wait for files that are still being fetched."""
+        return not self.stopping
 
     def _bench(self) -> Bench:
         bench: Bench | None = getattr(self._local, "bench", None)
