@@ -4,14 +4,17 @@
 """
 
 import os
+import socket
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -72,7 +75,7 @@ def _configuration() -> dict[str, Any]:
         "task_acks_late": True,
         "task_acks_on_failure": True,
         "task_acks_on_timeout": True,
-        "task_queues": [Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
+        "task_queues": [Queue(name, Exchange(name), name) for name in QUEUES],  # type: ignore[no-untyped-call]
         "task_default_queue": CPU,
         "task_create_missing_queues": False,
         "task_serializer": "json",
@@ -93,20 +96,17 @@ class MachineStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
     requires = ("celery.worker.components:Pool",)
 
     def start(self, worker: Any) -> None:
-        """Open the database, start the loops."""
+        """Open the database, start the loops, unless `work` did."""
         queues = tuple(name for name in QUEUES if name in worker.app.amqp.queues.consume_from)
         try:
-            roots = fleet_roots(app.settings)
-            app.machine = Machine(app.settings, roots, CeleryBroker(), Duty(worker.concurrency, queues))
+            app.machine = app.machine or _machine(app.settings, Duty(worker.concurrency, queues))
         except (SettingsError, StoreError) as error:
             raise SystemExit(f"error: {error}\nhint: {error.hint}") from error
 
     def stop(self, worker: Any) -> None:
         """Give back, and leave."""
         del worker
-        machine, app.machine = app.machine, None
-        if machine is not None:
-            machine.close()
+        _dismiss()
 
     terminate = stop
 
@@ -162,12 +162,12 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, RedisError, OSError) as error:
-        raise BrokerLost(f"the broker {shown_broker()} cannot be reached: {_first_line(error)}") from error
+        raise BrokerLost(f"the broker {shown_broker(app.settings)} cannot be reached: {_first_line(error)}") from error
 
 
-def shown_broker() -> str:
+def shown_broker(settings: Settings) -> str:
     """The broker's URL without its password."""
-    return str(app.connection_for_write().as_uri())
+    return str(app.connection_for_write(settings.broker_url).as_uri())
 
 
 def _first_line(error: BaseException) -> str:
@@ -175,8 +175,30 @@ def _first_line(error: BaseException) -> str:
 
 
 def work(settings: Settings, concurrency: int, queue: str) -> int:
-    """Be a worker until told to stop; the exit code."""
+    """Be a worker until told to stop; the exit code. Raises SettingsError, StoreError."""
     app.settings = settings
-    worker = app.Worker(concurrency=concurrency, queues=[queue], loglevel=settings.log_level.upper(), quiet=True)
-    worker.start()
-    return int(worker.exitcode or 0)
+    # The warning is of pickled messages, which we do not accept; what else is to be said of root, the caller says.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app.machine = _machine(settings, Duty(concurrency, (queue,)))
+    try:
+        worker = app.Worker(
+            hostname=f"{os.getpid()}@{socket.gethostname()}",  # one machine may have several
+            concurrency=concurrency,
+            queues=[queue],
+            loglevel=settings.log_level.upper(),
+            quiet=True,
+        )
+        worker.start()
+        return int(worker.exitcode or 0)
+    finally:
+        _dismiss()
+
+
+def _dismiss() -> None:
+    machine, app.machine = app.machine, None
+    if machine is not None:
+        machine.close()
+
+
+def _machine(settings: Settings, duty: Duty) -> Machine:
+    return Machine(settings, fleet_roots(settings), CeleryBroker(), duty)

@@ -79,8 +79,8 @@ class Bell:
         with self._broker.line() as line:
             epoch, new_born = line.epoch()
         lost = new_born or self._epoch not in (None, epoch)
-        if lost:
-            log.warning("action=bells-forgotten", segments=self._fleet.forget_bells())
+        if lost and (forgotten := self._fleet.forget_bells()):
+            log.warning("action=bells-forgotten", segments=forgotten)
         self._epoch = epoch
         return lost
 

@@ -1,5 +1,6 @@
 """`submit`, `worker`, `reaper`: the commands of a fleet."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -108,7 +109,9 @@ def worker(
 
     require_device(settings.device)
     mounts = ", ".join(f"{root} at {show(folder)}" for root, folder in roots.folders.items())
-    say(f"worker of {settings.workers} on queue {queue}: {mounts}; bells from {shown_broker()}")
+    say(f"worker of {settings.workers} on queue {queue}: {mounts}; bells from {shown_broker(settings)}")
+    if os.geteuid() == 0:
+        say("warning: it runs as root; an ordinary account is enough")
     raise typer.Exit(work(settings, settings.workers, queue))
 
 
@@ -117,9 +120,9 @@ def reaper(database: options.Database = None, check: Check = False) -> None:
     settings = settings_of(database)
     if check:
         _check(settings, "reaper", reapers=True)
-    from workers.roots import require_server
+    from workers.roots import require_servers
 
-    require_server(settings.database_url)
+    require_servers(settings)
     require_celery()
     from jobs.reaping import reap
 
@@ -133,9 +136,9 @@ def _check(settings: "Settings", what: str, *, reapers: bool) -> None:
     from jobs.cli.output import say
     from jobs.cli.working import open_store
     from jobs.errors import ExitCode
-    from workers.roots import require_server
+    from workers.roots import require_servers
 
-    require_server(settings.database_url)
+    require_servers(settings)
     with open_store(settings) as store:
         heard = FleetStore(store.engine, PATIENCE_S).heard_on(socket.gethostname(), CHECKED_S, reapers=reapers)
     say(f"a {what} on this machine {'reported' if heard else 'has not reported'} within {CHECKED_S:.0f} s")
