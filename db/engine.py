@@ -6,8 +6,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -16,6 +17,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from db.errors import DatabaseFull, DatabaseLocked, DatabaseUnavailable, DatabaseUnusable, NotADatabase, StoreError
 
 Result = TypeVar("Result")
+Part = TypeVar("Part", bound="_Patient")
+Params = ParamSpec("Params")
 
 APPLICATION_ID = 0x4D4F4F44
 """`MOOD`, in the header of every SQLite file of ours: another program's file is never taken for one."""
@@ -121,8 +124,6 @@ def writing(
     A connection that is lost in the middle of a commit leaves open whether it took effect. Then `reread` is given what
     that try gave and returns it if it did, or None, and `work` runs anew. Without it, `work` must be harmless twice.
     """
-    until = time.monotonic() + patience_s
-    pause_s = 0.05
     in_doubt: list[Result] = []
 
     def once(connection: Connection) -> Result:
@@ -132,10 +133,37 @@ def writing(
         in_doubt[:] = [result]  # until we hear that it was committed
         return result
 
+    def transaction() -> Result:
+        with translated(), engine.connect().execution_options(write=True) as connection, connection.begin():
+            return once(connection)
+
+    return _again_and_again(transaction, patience_s)
+
+
+class _Patient(Protocol):
+    """A part of the store that knows how long to wait."""
+
+    _patience_s: float
+
+
+def patient(read: Callable[Concatenate[Part, Params], Result]) -> Callable[Concatenate[Part, Params], Result]:
+    """A method that only reads, called again and again while the database cannot be reached: long work that asks
+    something now and then outlives a server that restarts.
+    """
+
+    @wraps(read)
+    def patiently(part: Part, /, *args: Params.args, **kwargs: Params.kwargs) -> Result:
+        return _again_and_again(lambda: read(part, *args, **kwargs), part._patience_s)
+
+    return patiently
+
+
+def _again_and_again(work: Callable[[], Result], patience_s: float) -> Result:
+    until = time.monotonic() + patience_s
+    pause_s = 0.05
     while True:
         try:
-            with translated(), engine.connect().execution_options(write=True) as connection, connection.begin():
-                return once(connection)
+            return work()
         except DatabaseUnavailable as error:
             if isinstance(error, DatabaseFull) or time.monotonic() + pause_s > until:
                 raise

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from db.admitting import Admitting
-from db.engine import dialect_insert, reading, writing
+from db.engine import dialect_insert, patient, reading, writing
 from db.records import Admission, FileIdentity, JobFile, KnownMedia
 from db.schema import media, media_analysis, path_hash
 
@@ -19,6 +19,7 @@ class IntakeStore:
         self._engine = engine
         self._patience_s = patience_s
 
+    @patient
     def planned(
         self, identities: Sequence[FileIdentity], video_analysis_id: int, photo_analysis_id: int
     ) -> dict[bytes, str]:
@@ -62,6 +63,7 @@ class IntakeStore:
         if rows:
             writing(self._engine, work, self._patience_s)
 
+    @patient
     def known(self, sha256: str, video_analysis_id: int, photo_analysis_id: int) -> KnownMedia | None:
         """What is stored of a content under the analysis that fits its kind."""
         wanted = sa.case((media.c.kind == "video", video_analysis_id), else_=photo_analysis_id)

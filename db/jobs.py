@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from db.clock import now
 from db.counting import count_job, count_jobs, silence
-from db.engine import dialect_insert, reading, writing
+from db.engine import dialect_insert, patient, reading, writing
 from db.errors import Ambiguous, NotFound
 from db.records import AnalysisRecord, FilePlace, JobCounts, JobLine, JobRecord, NewJob
 from db.schema import analysis, job, job_file, media_analysis, segment
@@ -55,6 +55,7 @@ class JobStore:
         self._write(work)
         return self.get(new.id)
 
+    @patient
     def get(self, job_id: str) -> JobRecord:
         """One job by its whole id. Raises NotFound."""
         with reading(self._engine) as connection:
@@ -110,6 +111,7 @@ class JobStore:
         """The walk is alive, and has passed over this many files."""
         self._change(job_id, sa.true(), submitter=submitter, submitter_seen_at=now(), skipped=skipped)
 
+    @patient
     def is_cancelled(self, job_id: str) -> bool:
         """Whether somebody cancelled the job (or forgot it)."""
         with reading(self._engine) as connection:
@@ -195,6 +197,7 @@ class JobStore:
             rows = connection.execute(wanted.order_by(job_file.c.id))
             return [FilePlace(bytes(row.root), bytes(row.relative), row.path) for row in rows]
 
+    @patient
     def counts(self, job_id: str) -> JobCounts:
         """Where the job stands."""
         with reading(self._engine) as connection:

@@ -4,6 +4,7 @@ Everything here goes to stderr; what a run leaves on stdout is its summary.
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -161,15 +162,17 @@ class Live:
 
 
 @contextmanager
-def progress(*, quiet: bool, as_json: bool, stream: TextIO | None = None) -> Iterator[Progress]:
+def progress(
+    *, quiet: bool, as_json: bool, stream: TextIO | None = None, notices_only: bool = False
+) -> Iterator[Progress]:
     """The progress that fits what was asked and where it goes."""
     stream = stream or sys.stderr
     if quiet or stream is None:  # a daemon has no stderr
         yield Silent()
     elif as_json:
-        yield JsonLines(stream)
-    elif not stream.isatty():
-        yield Plain(stream)
+        yield JsonLines(stream, math.inf if notices_only else JSON_EVERY_S)
+    elif notices_only or not stream.isatty():
+        yield Plain(stream, math.inf if notices_only else PLAIN_EVERY_S)
     else:
         with _bar(stream) as bar:
             yield Live(bar)

@@ -4,6 +4,7 @@ import time
 
 import structlog
 
+from db.errors import DatabaseUnavailable
 from db.fleet import FleetStore
 from db.records import JobRecord
 from db.states import JobState
@@ -19,11 +20,14 @@ from workers.bell import Bell, BrokerLost
 from workers.roots import fleet_roots
 from workers.settings import Settings
 from workers.skills import Skills
+from workers.staging import staging_of
 from workers.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
 RING_EVERY_S = 1.0
+TRY_AGAIN_S = 10.0
+"""How long a broker that cannot be reached is left alone: each try holds up the walk."""
 
 
 class Ringer:
@@ -44,9 +48,12 @@ class Ringer:
         try:
             self._bell.ring()
         except BrokerLost as error:
+            self._next = time.monotonic() + TRY_AGAIN_S
             if not self._said:
                 self._progress.say(f"{error}; nothing is lost: a worker or the reaper rings once it is back")
             self._said = True
+        except DatabaseUnavailable as error:
+            log.warning("action=not-rung", reason=str(error))  # what the walk writes next waits for it
 
     def now_and_then(self) -> None:
         """If it is time again."""
@@ -73,7 +80,8 @@ def submit(
     with (
         stoppable() as stop,
         Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
-        Intake(patient, job, request, places, naming) as intake,
+        staging_of(settings) as staging,
+        Intake(patient, job, request, places, naming, staging) as intake,
     ):
         controls = Controls(progress, stop, analyse=False, now_and_then=ringer.now_and_then)
         outcome = Runner(patient, job, supervisor, intake, controls).run()

@@ -152,7 +152,7 @@ class CeleryBroker:
     def line(self) -> Iterator[Line]:
         """A connection of its own: one that was pooled may lead to a server that is gone."""
         with _translated(), app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=5)
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)
             yield CeleryLine(connection.default_channel)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import time
 
+from db.records import Fence
 from workers.desk import Assignment, Desk
 from workers.errors import MODEL_FAULTS, MachineFault
 from workers.events import Event, ItemDone, ItemFailed, Task, TaskEnded
@@ -21,6 +22,8 @@ class Bench:
     def __init__(self, desk: Desk, lane: Lane) -> None:
         self.desk = desk
         self.lane = lane
+        self.unwanted: list[Fence] = []
+        """What nobody wanted any more when somebody looked last."""
         self._numbers = itertools.count()
         self._honest_until = 0.0
 

@@ -185,6 +185,9 @@ class Station:
         if not fences or not bench.is_honest:
             return
         bench.desk.extend_if_due()
-        if len(self._fleet.unwanted(fences)) == len(fences):
+        unwanted = self._fleet.unwanted(fences)
+        # Looked at twice: what was committed a moment ago is not wanted either, and its child has other work by now.
+        if unwanted == fences == bench.unwanted:
             log.info("action=work-abandoned", segments=len(fences))
             bench.lane.abandon()
+        bench.unwanted = unwanted

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from jobs.cli.working import NOTHING, Show, open_store, take_up
 
 if TYPE_CHECKING:
-    from db.records import JobCounts, JobRecord
+    from datetime import datetime
+
+    from db.records import JobRecord
     from db.store import Store
     from jobs.control import RunOutcome
     from jobs.intake import Places
@@ -56,6 +58,7 @@ def submit_on(settings: "Settings", store: "Store", job: "JobRecord", show: Show
 
 
 def _queue(settings: "Settings", store: "Store", job: "JobRecord", show: Show, places: "Places | None") -> int:
+    from db.pace import PaceStore
     from jobs.cli.jobs import watch_job
     from jobs.cli.output import say
     from jobs.cli.summary import exit_code, say_totals, short, show_summary
@@ -66,8 +69,8 @@ def _queue(settings: "Settings", store: "Store", job: "JobRecord", show: Show, p
     from jobs.submission import submit
 
     request = RunRequest.from_json(job.request_json)
-    began, before = time.monotonic(), store.jobs.counts(job.id)
-    with progress(quiet=show.quiet or not show.watch, as_json=show.as_json) as display:
+    began, since = time.monotonic(), PaceStore(store.engine).moment()
+    with progress(quiet=show.quiet, as_json=show.as_json, notices_only=not show.watch) as display:
         outcome = submit(settings, store, job, request, display, places)
     if outcome is not None and outcome.ending is Ending.INTERRUPTED:
         say(f"interrupted: `moodreel resume {short(job.id)}` continues the walk; what was found is analysed meanwhile")
@@ -77,7 +80,7 @@ def _queue(settings: "Settings", store: "Store", job: "JobRecord", show: Show, p
             say(_queued(store, job))
         return ExitCode.OK
     watch_job(settings, store, store.jobs.get(job.id), quiet=show.quiet, as_json=show.as_json)
-    seen = _seen(store, job, before, time.monotonic() - began)
+    seen = _seen(store, job, since, time.monotonic() - began)
     if show.as_json:
         show_summary(store, store.jobs.get(job.id), seen, as_json=True, profile=False)
     elif not show.quiet:
@@ -93,19 +96,15 @@ def _queued(store: "Store", job: "JobRecord") -> str:
     return f"job {short(job.id)}: {numbered(counts.files, 'file')}, {numbered(waiting, 'segment')} for the workers"
 
 
-def _seen(store: "Store", job: "JobRecord", before: "JobCounts", elapsed_s: float) -> "RunOutcome":
+def _seen(store: "Store", job: "JobRecord", since: "datetime", elapsed_s: float) -> "RunOutcome":
     """What became of a job while we looked, whoever did it."""
+    from db.pace import PaceStore
     from db.states import JobState
     from jobs.control import Ending, RunOutcome
     from workers.desk import DeskCounts
 
-    now = store.jobs.counts(job.id)
-    done = DeskCounts(
-        segments=now.done - before.done,
-        frames=now.frames - before.frames,
-        faces=now.faces - before.faces,
-        media_s=now.media_done_s - before.media_done_s,
-    )
+    now, done = store.jobs.counts(job.id), PaceStore(store.engine).done_since(job.id, since)
     cancelled = store.jobs.get(job.id).state is JobState.CANCELLED
     ending = Ending.CANCELLED if cancelled else Ending.FINISHED if now.finished else Ending.INTERRUPTED
-    return RunOutcome(ending, now, done, elapsed_s)
+    desk = DeskCounts(segments=done.segments, frames=done.frames, media_s=done.media_s)
+    return RunOutcome(ending, now, desk, elapsed_s)
