@@ -1,6 +1,7 @@
 """How fast jobs go, whoever works on them: what was committed lately, second by second, by the database's clock."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,15 @@ from db.clock import Timestamp, now
 from db.engine import reading
 from db.job_records import Committed
 from db.schema import committed, job, job_file, segment
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done of a job in a while."""
+
+    segments: int
+    frames: int
+    media_s: float
 
 
 class PaceStore:
@@ -36,6 +46,24 @@ class PaceStore:
                 ago_s = (moment - row.second).total_seconds()
                 found[row.job_id].append(Committed(ago_s, int(row.frames), float(row.media_s)))
         return dict(found)
+
+    def moment(self) -> datetime:
+        """Now, by the database's clock."""
+        with reading(self._engine) as connection:
+            found: datetime = connection.execute(sa.select(now())).scalar_one()
+        return found
+
+    def done_since(self, job_id: str, since: datetime) -> Done:
+        """What was done of a job from a moment on, whoever did it."""
+        asked = sa.select(job_file.c.media_analysis_id).where(job_file.c.job_id == job_id)
+        done = sa.select(
+            sa.func.count().label("segments"),
+            sa.func.coalesce(sa.func.sum(segment.c.targets), 0).label("frames"),
+            sa.func.coalesce(sa.func.sum(segment.c.end_s - segment.c.start_s), 0.0).label("media_s"),
+        ).where(committed, segment.c.updated_at >= since, segment.c.media_analysis_id.in_(asked))
+        with reading(self._engine) as connection:
+            row = connection.execute(done).one()
+        return Done(int(row.segments), int(row.frames), float(row.media_s))
 
 
 class _second_of(FunctionElement[Any]):  # noqa: N801  reads as the SQL function it is
