@@ -40,9 +40,13 @@ def open_engine(url: str) -> Engine:
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     options = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+    # Of a client that lost its power, the server hears nothing: it must ask, or a reaper's seat stays taken for hours.
+    options += " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
+        pool_size=20,
+        max_overflow=-1,  # a worker has a thread for each child: none waits for another's connection
         connect_args={"connect_timeout": 10, "options": options, "keepalives": 1, "keepalives_idle": 30},
     )
 
