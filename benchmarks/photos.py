@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Iterator
 
 from db.records import (
-    AnalysisRecord,
     ClaimedSegment,
     Face,
     Frame,
@@ -17,6 +16,9 @@ from db.records import (
     SegmentSpec,
 )
 from db.store import Store
+from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
+from workers.detection import catalogue as detectors
+from workers.scoring import catalogue as scorers
 
 ADMITTED_AT_ONCE = 5000
 FACTS = MediaFacts("photo", "jpeg", "jpeg", 4000, 3000)
@@ -32,21 +34,22 @@ def new_job(store: Store, name: str, submitter: str = "benchmark:1") -> JobRecor
     """A job of a fleet, still without files."""
     from uuid6 import uuid7
 
+    spec = AnalysisSpec(Sampling(), detectors.resolve(DetectorSpec()), scorers.resolve(ScorerSpec()))
     asked = NewJob(
         id=str(uuid7()),
         name=name,
         request_json='{"fleet": true}',
-        video_analysis=_analysis("video"),
-        photo_analysis=_analysis("photo"),
+        video_analysis=spec.record(),
+        photo_analysis=spec.for_photos().record(),
         program_version="0",
         submitter=submitter,
     )
     return store.jobs.create(asked)
 
 
-def admit(store: Store, job: JobRecord, count: int) -> None:
+def admit(store: Store, job: JobRecord, count: int, root: bytes = ROOT) -> None:
     """So many photos that no job has met before, then the job is sealed."""
-    files = _photos(job.name or "photos", count)
+    files = _photos(root, job.name or "photos", count)
     while batch := list(itertools.islice(files, ADMITTED_AT_ONCE)):
         store.intake.admit(job.id, batch)
     store.jobs.seal(job.id)
@@ -57,11 +60,11 @@ def result_of(claimed: ClaimedSegment) -> SegmentCommit:
     return SegmentCommit(claimed.fence, (Frame(0, 0.0, (_FACE,)),), cpu_s=0.05)
 
 
-def _photos(folder: str, count: int) -> Iterator[JobFile]:
+def _photos(root: bytes, folder: str, count: int) -> Iterator[JobFile]:
     for number in itertools.islice(_numbers, count):
         path = f"{folder}/{number:07}.jpg"
         yield JobFile(
-            ROOT,
+            root,
             path.encode(),
             path,
             3_000_000,
@@ -70,17 +73,3 @@ def _photos(folder: str, count: int) -> Iterator[JobFile]:
             facts=FACTS,
             segments=(SegmentSpec(0),),
         )
-
-
-def _analysis(kind: str) -> AnalysisRecord:
-    return AnalysisRecord(
-        fingerprint=f"benchmark-{kind}",
-        kind="photo" if kind == "photo" else "video",
-        spec_json="{}",
-        sampling="" if kind == "photo" else "every 1s",
-        detector="yunet",
-        detector_sha256="d" * 64,
-        scorer="ferplus",
-        scorer_sha256="s" * 64,
-        pipeline_revision=1,
-    )

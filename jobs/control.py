@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from db.records import JobCounts
+from jobs.errors import ExitCode, JobError
 from jobs.progress import Progress
-from workers.desk import DeskCounts
+
+if TYPE_CHECKING:  # `status` loads this, and has no use for numpy
+    from workers.desk import DeskCounts
+    from workers.places import Places
 
 
 class Stop:
@@ -38,6 +43,21 @@ class Controls:
     """False: walk and probe only."""
     now_and_then: Callable[[], None] = _nothing
     """Called about once a second."""
+    places: "Places | None" = None
+    """Where claimed contents lie; None: where the walk met them, on this machine."""
+
+
+class CannotWork(JobError):
+    """This machine cannot work, whatever the file: what was done is kept."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class ChildrenCannotStart(CannotWork):
+    """No child can be started, or none can load its models, so nothing can be analysed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no child process can work: {reason}", "run `moodreel doctor`; then `moodreel resume`")
 
 
 class Ending(StrEnum):
@@ -54,5 +74,5 @@ class RunOutcome:
 
     ending: Ending
     counts: JobCounts
-    desk: DeskCounts
+    desk: "DeskCounts"
     elapsed_s: float

@@ -4,16 +4,14 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from importlib.util import find_spec
-from urllib.parse import urlsplit, urlunsplit
 
-from db.engine import first_line
 from db.fleet import FleetStore
-from db.job_records import Committed, JobCounts, JobRecord, Waiting
+from db.job_records import Committed, JobCounts, JobRecord
 from db.pace import PaceStore
 from db.states import JobState
 from db.store import Store
 from db.waiting import WaitingStore
+from jobs.broker import unreachable
 from jobs.lock import is_running
 from jobs.pace import LONG_WINDOW_S, WINDOW_S, Pace, pace_of
 from jobs.status import (
@@ -25,12 +23,13 @@ from jobs.status import (
     is_fleet,
     is_live,
     lacks_broker,
+    lacks_root,
     lacks_time,
     lacks_workers,
+    mounted,
     state_of,
 )
 
-PING_S = 1.0
 _BROKER = "the broker "
 """How a complaint of it begins."""
 
@@ -77,11 +76,16 @@ class Lookout:
     def _wait(self, status: JobStatus) -> Wait | None:
         if status.job.state is JobState.CANCELLED or not status.counts.left or status.counts.at_work:
             return None
-        waiting: Waiting = self._waiting.of(status.job.id)
-        if (wait := lacks_workers(waiting, status.workers)) is not None:
+        wait = lacks_workers(status.workers) or self._lacks_root(status)
+        if wait is not None:
             return wait
         reason = _said_of_broker(self._waiting.notes(WORKER_SILENT_S)) or unreachable(self._broker_url)
-        return lacks_time(waiting) if reason is None else lacks_broker(reason)
+        return lacks_broker(reason) if reason is not None else lacks_time(self._waiting.turn(status.job.id))
+
+    def _lacks_root(self, status: JobStatus) -> Wait | None:
+        if self._waiting.within_reach(status.job.id, mounted(status.workers)):
+            return None
+        return lacks_root(self._waiting.roots(status.job.id))
 
 
 def _known(commits: Mapping[str, Iterable[Committed]]) -> dict[str, Pace]:
@@ -105,29 +109,3 @@ def _said_of_broker(notes: Iterable[str]) -> str | None:
     """What a worker or the reaper says of the broker; a note may hold several complaints."""
     parts = (part.strip() for note in notes for part in note.split(";"))
     return next((part.removeprefix(_BROKER) for part in parts if part.startswith(_BROKER)), None)
-
-
-def unreachable(broker_url: str) -> str | None:
-    """Why the broker cannot be reached from here, if so; the URL is shown without its password. None as well where
-    nobody can tell: without the client of Redis, or by a URL that only Celery understands.
-    """
-    if find_spec("redis") is None or not broker_url.startswith(("redis://", "rediss://")):
-        return None
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
-    from redis.retry import Retry
-
-    once = Retry(NoBackoff(), 0)
-    try:
-        with Redis.from_url(broker_url, socket_timeout=PING_S, socket_connect_timeout=PING_S, retry=once) as client:
-            client.ping()
-    except (RedisError, ValueError, OSError) as error:
-        return f"{_without_password(broker_url)} cannot be reached from here: {first_line(error)}"
-    return None
-
-
-def _without_password(url: str) -> str:
-    """Nothing of who logs in, and no options: they may hold a password as well."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

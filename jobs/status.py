@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from db.job_records import JobCounts, JobRecord, Waiting
+from db.job_records import JobCounts, JobRecord, Turn
 from db.states import JobState
 from jobs.pace import Pace, left_s
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SILENT_S = 10.0
 """A submitter that has not been heard of for this long is gone: it says that it is there every few seconds."""
 WORKER_SILENT_S = 30.0
+PAUSED = "paused"
 _NOTES = 3
 
 
@@ -115,24 +116,31 @@ def state_of(job: JobRecord, counts: JobCounts, activity: Activity) -> str:
     return "finished (some failed)" if counts.files_failed else "finished"
 
 
-def lacks_workers(waiting: Waiting, workers: "Sequence[WorkerReport]") -> Wait | None:
-    """Why no worker can take a job up, if so."""
+def mounted(workers: "Sequence[WorkerReport]") -> frozenset[str]:
+    """The media roots that some worker has mounted and works below."""
+    able = (one for one in workers if one.state != PAUSED)
+    return frozenset(name for one in able for name in one.roots.split(",") if name)
+
+
+def lacks_workers(workers: "Sequence[WorkerReport]") -> Wait | None:
+    """Why nobody at all takes up work, if so."""
     if not workers:
         reason = f"none has reported within {WORKER_SILENT_S:.0f} s"
         return Wait("worker", "a worker", reason, "start one: moodreel worker")
-    able = [one for one in workers if one.state != "paused"]
-    if not able:
-        says = "; ".join(f"{one.host}: {one.note or 'no reason given'}" for one in workers[:_NOTES])
-        return Wait(
-            "paused", "a worker", f"every one is paused ({says})", "mend what they say; they go on by themselves"
-        )
-    mounted = {name for one in able for name in one.roots.split(",")}
-    missing = sorted(root for root in waiting.roots if root not in mounted and "://" not in root)
-    if missing and len(missing) == len(waiting.roots):
-        names = ", ".join(missing)
-        hint = f"mount it on a worker, and name it there: MOODREEL_MEDIA_ROOTS={missing[0]}=/FOLDER"
-        return Wait("root", "a worker that has its files", f"none has mounted the media root {names}", hint)
-    return None
+    if any(one.state != PAUSED for one in workers):
+        return None
+    says = "; ".join(f"{one.host}: {one.note or 'no reason given'}" for one in workers[:_NOTES])
+    hint = "mend what they say; they go on by themselves"
+    return Wait("paused", "a worker", f"every one is paused ({says})", hint)
+
+
+def lacks_root(roots: Sequence[str]) -> Wait | None:
+    """The files lie below these roots, and no worker has mounted any; a URL needs no mount."""
+    if not roots or any("://" in root for root in roots):
+        return None
+    hint = f"mount it on a worker, and name it there: MOODREEL_MEDIA_ROOTS={roots[0]}=/FOLDER"
+    reason = f"none has mounted the media root {', '.join(roots)}"
+    return Wait("root", "a worker that has its files", reason, hint)
 
 
 def lacks_broker(reason: str) -> Wait:
@@ -140,13 +148,13 @@ def lacks_broker(reason: str) -> Wait:
     return Wait("broker", "the broker", reason, "start Redis, or check MOODREEL_BROKER_URL; nothing is lost meanwhile")
 
 
-def lacks_time(waiting: Waiting) -> Wait:
+def lacks_time(turn: Turn) -> Wait:
     """Nothing is amiss: it is only too early."""
-    if waiting.retry_in_s is not None:
-        soon = max(0.0, waiting.retry_in_s)
-        return Wait("retry", "a while", f"{_segments(waiting.retried)} to be tried again, the first in {soon:.0f} s")
-    if waiting.ahead:
-        return Wait("turn", "its turn", f"{_segments(waiting.ahead)} of others first")
+    if turn.retry_in_s is not None:
+        soon = max(0.0, turn.retry_in_s)
+        return Wait("retry", "a while", f"{_segments(turn.retried)} to be tried again, the first in {soon:.0f} s")
+    if turn.ahead:
+        return Wait("turn", "its turn", f"{_segments(turn.ahead)} of others first")
     return Wait("turn", "its turn", "it is next")
 
 

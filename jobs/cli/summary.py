@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from db.engine import parse_url
 from db.overview import FileLine, Overview, ProblemLine
@@ -11,10 +11,12 @@ from db.records import JobRecord
 from db.store import Store
 from jobs.cli.output import console, printable, say, table, write_json
 from jobs.control import Ending, RunOutcome
-from jobs.embedded import Preview
 from jobs.errors import ExitCode
 from jobs.progress import duration
 from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from jobs.embedded import Preview
 
 FILES_SHOWN = 20
 PROBLEMS_SHOWN = 10
@@ -181,7 +183,7 @@ def _as_json(store: Store, job: JobRecord, outcome: RunOutcome) -> dict[str, Any
     }
 
 
-def show_preview(plan: Preview, *, as_json: bool) -> None:
+def show_preview(plan: "Preview", *, as_json: bool) -> None:
     """Show what a run would do."""
     overview = Overview(plan.store.engine)
     counts = plan.counts

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from db.clock import now
 from db.engine import writing
 from db.fleet import FleetStore, WorkerReport
+from db.job_records import Turn
 from db.pace import PaceStore
 from db.schema import job, segment
 from db.store import Store
@@ -76,20 +77,24 @@ def test_open_files_need_their_roots_or_those_of_another_job_that_has_them(store
     admit(store, other, photo("a.jpg", root=b"mirror"), photo("c.jpg", root=b"theirs"))
     (done,) = (one for one in store.segments.claim("w", 60, 9) if one.path == "done.jpg")
     store.segments.commit([result_of(done)])
-    assert waiting.of(made.id).roots == {"main", "archive", "mirror"}
+    assert waiting.roots(made.id) == ["archive", "main", "mirror"]
+    assert waiting.within_reach(made.id, ["theirs", "mirror"])
+    assert not waiting.within_reach(made.id, ["theirs", "gone"])
+    assert not waiting.within_reach(made.id, [])
 
 
-def test_retries_that_wait_are_told_apart_from_what_may_be_tried_now(store: Store, waiting: WaitingStore) -> None:
-    made = start(store)
+def test_a_job_whose_every_segment_waits_for_a_retry_says_how_long(store: Store, waiting: WaitingStore) -> None:
+    made, other = start(store, 1), start(store, 2)
     admit(store, made, photo("a.jpg"), photo("b.jpg"))
+    admit(store, other, photo("c.jpg"))
     one, two = store.segments.claim("w", 60, 2)
     store.segments.give_back([one.fence], delay_s=500.0)
     store.segments.give_back([two.fence])
-    assert (waiting.of(made.id).retried, waiting.of(made.id).retry_in_s) == (1, None)
-    (again,) = store.segments.claim("w", 60, 2)
+    assert waiting.turn(made.id) == Turn()
+    (again,) = store.segments.claim("w", 60, 1)
     store.segments.give_back([again.fence], delay_s=900.0)
-    found = waiting.of(made.id)
-    assert found.retried == 2
+    found = waiting.turn(made.id)
+    assert (found.retried, found.ahead) == (2, 0)
     assert found.retry_in_s is not None
     assert 490 < found.retry_in_s <= 500
 
@@ -99,11 +104,11 @@ def test_segments_that_run_or_come_first_are_ahead(store: Store, waiting: Waitin
     admit(store, early, photo("a.jpg"), photo("b.jpg"))
     admit(store, made, photo("c.jpg"), photo("d.jpg"))
     admit(store, urgent, photo("e.jpg"))
-    assert [waiting.of(one.id).ahead for one in (early, made, urgent)] == [1, 3, 0]
+    assert [waiting.turn(one.id).ahead for one in (early, made, urgent)] == [1, 3, 0]
     store.segments.claim("w", 60, 1)
-    assert waiting.of(made.id).ahead == 3
+    assert waiting.turn(made.id).ahead == 3
     store.jobs.cancel(early.id)
-    assert waiting.of(made.id).ahead == 1
+    assert waiting.turn(made.id).ahead == 1
 
 
 def test_a_submitters_silence_is_measured(store: Store, waiting: WaitingStore) -> None:

@@ -15,7 +15,8 @@ from db.records import ClaimedSegment, JobRecord
 from db.schema import job, segment
 from db.states import SegmentState
 from db.store import Store
-from jobs.looking import Lookout, unreachable
+from jobs.broker import unreachable
+from jobs.looking import Lookout
 from jobs.status import Wait
 from tests.support.dbmaking import admit, photo, result_of, start, video
 from tests.support.programs import Programs
@@ -156,8 +157,10 @@ def test_the_pace_is_that_of_everybody_and_older_where_segments_take_minutes(sto
 
 def test_a_broker_is_reached_or_not_and_its_password_is_never_shown(redis: RedisServer) -> None:
     assert unreachable(redis.url) is None
+    assert unreachable(redis.url.replace("redis://:", "redis://default:")) is None
+    assert unreachable("sentinel://:hunter2@somewhere") is None  # nobody can tell
     wrong = redis.url.replace(redis.password, "hunter2")
-    for url in (wrong, f"redis://me:hunter2@127.0.0.1:{free_port()}/0?password=hunter2", "nonsense://:hunter2@x"):
+    for url in (wrong, f"rediss://me:hunter2@127.0.0.1:{free_port()}/0?password=hunter2", "redis://:hunter2@x:none"):
         reason = unreachable(url)
         assert reason is not None
         assert "hunter2" not in reason

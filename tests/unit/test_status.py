@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from db.fleet import WorkerReport
-from db.job_records import Waiting
+from db.job_records import Turn
 from db.records import JobCounts, JobRecord
 from db.states import JobState
-from jobs.status import Activity, JobStatus, lacks_time, lacks_workers, state_of
+from jobs.status import Activity, JobStatus, lacks_root, lacks_time, lacks_workers, mounted, state_of
 
 JOB = JobRecord("1", None, JobState.SEALED, '{"fleet": true}', 1, 1, "0", "host:1", "", "", "", 0)
 WALKED = replace(JOB, state=JobState.DISCOVERING, sealed_at=None)
@@ -20,7 +20,6 @@ RUNNING = replace(COUNTS, queued=1, running=1)
 STALLED = replace(RUNNING, stalled=1)
 DONE = replace(COUNTS, queued=0, done=3)
 SERVER = Activity(locked=None, walks=True)
-WAITING = Waiting(roots=frozenset(("main",)), retried=0, retry_in_s=None, ahead=0)
 
 
 def worker(number: int = 1, **changes: str) -> WorkerReport:
@@ -82,38 +81,41 @@ def test_who_watches_a_job_stays_while_it_may_go_on(state: str, counts: JobCount
 
 
 def test_without_workers_a_job_waits_for_one() -> None:
-    wait = lacks_workers(WAITING, [])
+    wait = lacks_workers([])
     assert wait is not None
     assert (wait.code, wait.hint) == ("worker", "start one: moodreel worker")
 
 
 def test_where_every_worker_is_paused_their_notes_say_why() -> None:
-    wait = lacks_workers(WAITING, [worker(1, state="paused", note="the disk is full"), worker(2, state="paused")])
+    paused = [worker(1, state="paused", note="the disk is full"), worker(2, state="paused")]
+    wait = lacks_workers(paused)
     assert wait is not None
     assert wait.code == "paused"
     assert wait.reason == "every one is paused (host1: the disk is full; host2: no reason given)"
+    assert lacks_workers([*paused, worker(3)]) is None
+
+
+def test_what_paused_workers_have_mounted_is_of_no_use() -> None:
+    workers = [worker(1, roots="main,other"), worker(2, state="paused", roots="archive"), worker(3, roots="")]
+    assert mounted(workers) == {"main", "other"}
 
 
 def test_a_media_root_that_no_worker_has_mounted_is_waited_for() -> None:
-    workers = [worker(1, roots="other"), worker(2, state="paused")]
-    wait = lacks_workers(WAITING, workers)
+    wait = lacks_root(["archive", "main"])
     assert wait is not None
     assert wait.code == "root"
-    assert "media root main" in wait.reason
+    assert "media root archive, main" in wait.reason
     assert wait.hint is not None
-    assert "MOODREEL_MEDIA_ROOTS=main=" in wait.hint
+    assert "MOODREEL_MEDIA_ROOTS=archive=" in wait.hint
 
 
-@pytest.mark.parametrize(
-    "roots", [("main",), ("main", "archive"), ("s3://bucket/folder",), ("archive", "s3://bucket/folder")]
-)
-def test_as_long_as_some_file_is_within_reach_no_root_is_waited_for(roots: tuple[str, ...]) -> None:
-    assert lacks_workers(replace(WAITING, roots=frozenset(roots)), [worker(1, roots="x,main")]) is None
+def test_a_url_needs_no_mount() -> None:
+    assert lacks_root(["archive", "s3://bucket/folder"]) is None
+    assert lacks_root([]) is None
 
 
 def test_when_nothing_is_amiss_it_is_a_matter_of_time() -> None:
-    assert lacks_time(replace(WAITING, retried=3, retry_in_s=12.4, ahead=7)).reason == (
-        "3 segments to be tried again, the first in 12 s"
-    )
-    assert lacks_time(replace(WAITING, ahead=1200)).reason == "1,200 segments of others first"
-    assert lacks_time(WAITING).reason == "it is next"
+    again = lacks_time(Turn(retried=3, retry_in_s=12.4))
+    assert (again.code, again.reason) == ("retry", "3 segments to be tried again, the first in 12 s")
+    assert lacks_time(Turn(ahead=1200)).reason == "1,200 segments of others first"
+    assert lacks_time(Turn()).reason == "it is next"
