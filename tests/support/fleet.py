@@ -11,12 +11,14 @@ from typing import Any, Self
 
 import psycopg
 
+from db.query_postgres import READER_ROLE_SQL
 from db.store import Store
 from tests.acceptance.runs import clean_environment, command
 from tests.support.postgres import KillablePostgres, Server
-from tests.support.programs import Program, Programs, await_true
+from tests.support.programs import Program, Programs, await_true, is_alive
 from tests.support.redis import RedisServer
 
+READER = "moodreel_reader"
 START_S = 60.0
 FINISH_S = 120.0
 """When a test gives up on a job: far beyond what its few files take on a busy machine."""
@@ -30,7 +32,7 @@ class Fleet:
     """Servers, a database without any rows, and an environment for `moodreel` that names them.
 
     `roots`: the folders of media by name. `server`: a PostgreSQL that is shared and must not be killed; without one
-    the fleet has its own, `postgres`.
+    the fleet has its own, `postgres`, where `moodreel query` works as well.
     """
 
     def __init__(
@@ -48,16 +50,15 @@ class Fleet:
             self._make_database(stack)
             stack.callback(self._kill_ours)
             self._close = stack.pop_all()
-        self.roots = dict(roots)
-        self.database_url = self.server.url(self.database)
-        self.environment = clean_environment(
-            MOODREEL_DATABASE_URL=self.database_url,
-            MOODREEL_BROKER_URL=self.redis.url,
-            MOODREEL_MEDIA_ROOTS=",".join(f"{name}={folder}" for name, folder in roots.items()),
-            MOODREEL_LEASE_S=str(lease_s),
-            MOODREEL_LOG_LEVEL="info",
+        self.settings = {
+            "MOODREEL_DATABASE_URL": self.server.url(self.database),
+            "MOODREEL_BROKER_URL": self.redis.url,
+            "MOODREEL_MEDIA_ROOTS": ",".join(f"{name}={folder}" for name, folder in roots.items()),
+            "MOODREEL_LEASE_S": str(lease_s),
             **environment,
-        )
+        }
+        if self.postgres is not None:
+            self.settings["MOODREEL_QUERY_DATABASE_URL"] = self.server.url(self.database, READER)
 
     def worker(self, *options: str, **environment: str) -> Program:
         """Start a worker."""
@@ -74,7 +75,8 @@ class Fleet:
     def start(self, *arguments: str | Path, **environment: str) -> Program:
         """Start `moodreel ...` and leave it running."""
         name = f"{len(self._programs_of_ours)}-{arguments[0]}"
-        program = self.programs.start(name, command(*arguments), env=self.environment | environment)
+        ours = {"MOODREEL_LOG_LEVEL": "info"} | self.settings | environment
+        program = self.programs.start(name, command(*arguments), env=clean_environment(**ours))
         self._programs_of_ours.append(program)
         return program
 
@@ -95,6 +97,7 @@ class Fleet:
         self.await_true(lambda: bool(worker.family), "the worker has no child", START_S)
         child = worker.family[0]
         child.kill()
+        self.await_true(lambda: not is_alive(child), "the child lives on", START_S)
         return int(child.pid)
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -116,9 +119,10 @@ class Fleet:
         self.await_true(look, f"no row: {statement}", timeout_s)
         return found
 
-    def await_workers(self, count: int) -> None:
-        """Until so many workers have reported for duty."""
-        self.await_rows("SELECT 1 FROM worker WHERE state = 'working' HAVING count(*) >= %s", count, timeout_s=START_S)
+    def await_ready(self, *programs: Program) -> None:
+        """Until these workers and reapers have reported for duty."""
+        reported = "SELECT 1 FROM worker WHERE state = 'working' AND pid = ANY(%s) HAVING count(*) >= %s"
+        self.await_rows(reported, [program.pid for program in programs], len(programs), timeout_s=START_S)
 
     def await_finished(self, job: str, timeout_s: float = FINISH_S) -> None:
         """Until every file of a job is known and nothing of it is left to do."""
@@ -151,6 +155,9 @@ class Fleet:
         if self.postgres is None:
             stack.callback(self._drop_database)
         Store.open(self.server.url(self.database), create=True).close()
+        if self.postgres is not None:
+            with self.server.connect(self.database) as connection:
+                connection.execute(READER_ROLE_SQL.encode())
 
     def _drop_database(self) -> None:
         with self.server.connect() as connection:

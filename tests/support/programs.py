@@ -41,10 +41,11 @@ class Program:
         """Its living descendants."""
         if self._process is None:
             return []
-        with suppress(psutil.NoSuchProcess):
+        try:
             found = self._process.children(recursive=True)
-            return [one for one in found if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
-        return []
+        except psutil.NoSuchProcess:
+            return []
+        return [one for one in found if is_alive(one)]
 
     def send(self, number: int) -> None:
         """A signal, where it still runs."""
@@ -175,6 +176,14 @@ def await_true(ready: Callable[[], bool], what: Callable[[], str], timeout_s: fl
     while not ready():
         assert time.monotonic() < until, f"waited {timeout_s:.0f} s in vain: {what()}"
         time.sleep(every_s)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process runs. One that its parent has yet to bury does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _process(pid: int) -> psutil.Process | None:
