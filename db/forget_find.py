@@ -18,6 +18,7 @@ from db.text import storable
 
 NAMED_PLACES = 5
 _SHA256 = re.compile(r"[0-9a-f]{8,64}")
+_URL = re.compile(r"[a-z][a-z0-9]*://")
 _MEDIA_ID = re.compile(r"[0-9]{1,18}")
 
 
@@ -35,10 +36,13 @@ class Selection:
 
 
 def by_place(connection: Connection, path: str) -> Selection | None:
-    """What lies at or below an absolute path (`..` and repeated slashes are resolved); None for a relative one."""
-    if not path.startswith("/"):
+    """What lies at or below a URL, or an absolute path (`..` and repeated slashes are resolved); None for others."""
+    if _URL.match(path):
+        name = path.rstrip("/")
+    elif path.startswith("/"):
+        name = "/" + os.path.normpath(path).lstrip("/")
+    else:
         return None
-    name = "/" + os.path.normpath(path).lstrip("/")
     raw = os.fsencode(name)
     return _selected(connection, name, at(raw), below(raw))
 

@@ -33,6 +33,14 @@ class IntakeStore:
             .join(media_analysis, (media_analysis.c.media_id == media.c.id) & (media_analysis.c.analysis_id == wanted))
             .where(path_hash.c.path.in_([identity.path for identity in identities]))
         )
+        return self._unchanged(known, identities)
+
+    def remembered(self, identities: Sequence[FileIdentity]) -> dict[bytes, str]:
+        """SHA-256 by path of those files that have not changed since we read them, whatever became of them."""
+        known = sa.select(path_hash).where(path_hash.c.path.in_([identity.path for identity in identities]))
+        return self._unchanged(known, identities)
+
+    def _unchanged(self, known: sa.Select[Any], identities: Sequence[FileIdentity]) -> dict[bytes, str]:
         with reading(self._engine) as connection:
             rows = {bytes(row.path): row for row in connection.execute(known)}
         return {

@@ -8,11 +8,13 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from db.records import FileIdentity, Problem
 from workers.hashing import identify
+from workers.urls import is_url
 
 MEDIA_EXTENSIONS = frozenset(
     b".jpg .jpeg .jpe .png .webp .bmp .tif .tiff .heic .heif .avif .gif "
@@ -23,7 +25,7 @@ MEDIA_EXTENSIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A regular file to look into."""
+    """A regular file or an object to look into; an object's identity has its URL for a path."""
 
     root: bytes
     relative: bytes
@@ -49,7 +51,13 @@ class Passed:
     """A path that is no file at all (a socket, a device): passed over and counted."""
 
 
-Discovery = Found | Refused | Passed
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """What comes next is not known yet: ask again in a moment."""
+
+
+NOT_YET = NotYet()
+Discovery = Found | Refused | Passed | NotYet
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +76,36 @@ class Filters:
         return wanted and not any(_matches(glob, relative) for glob in self.exclude)
 
 
-def discover(paths: Sequence[bytes], filters: Filters) -> Iterator[Discovery]:
-    """Every file below `paths` (absolute), each once: depth first, names in byte order, hidden ones left out."""
-    walk = _Walk(filters)
+class Walk(Protocol):
+    """A walk over places of one kind, each file once."""
+
+    def start(self, path: bytes) -> Generator[Discovery]:
+        """Everything at or below what a person named."""
+
+    def entry(self, root: bytes, relative: bytes) -> Generator[Discovery]:
+        """One file or folder below a root."""
+
+
+def discover(paths: Sequence[bytes], filters: Filters, elsewhere: Walk | None = None) -> Generator[Discovery]:
+    """Every file below `paths` (absolute), each once: depth first, names in byte order, hidden ones left out.
+
+    URLs are walked by `elsewhere`.
+    """
+    here = FolderWalk(filters)
     for path in paths:
-        yield from walk.start(path)
+        yield from (elsewhere if elsewhere and is_url(path) else here).start(path)
 
 
-def revisit(places: Sequence[tuple[bytes, bytes]], filters: Filters) -> Iterator[Discovery]:
+def revisit(
+    places: Sequence[tuple[bytes, bytes]], filters: Filters, elsewhere: Walk | None = None
+) -> Generator[Discovery]:
     """The same for certain files and folders of an earlier walk, each a root and a path below it, under those names."""
-    walk = _Walk(filters)
+    here = FolderWalk(filters)
     for root, relative in places:
-        yield from walk.entry(root, relative)
+        yield from (elsewhere if elsewhere and is_url(root) else here).entry(root, relative)
 
 
-class _Walk:
+class FolderWalk:
     """One walk over all paths: folders are entered once, so links that lead back end the walk, not the program.
 
     A file that is named and also lies in a folder that is named counts once.
@@ -93,7 +116,8 @@ class _Walk:
         self._entered: set[tuple[int, int]] = set()
         self._met: set[bytes] = set()
 
-    def start(self, path: bytes) -> Iterator[Discovery]:
+    def start(self, path: bytes) -> Generator[Discovery]:
+        """Everything at or below what a person named."""
         root, name = os.path.split(path)
         try:
             status = os.stat(path)  # noqa: PTH116  names are bytes
@@ -106,12 +130,12 @@ class _Walk:
             return
         yield from self._folder(path, b"", status)
 
-    def _file(self, root: bytes, relative: bytes, path: bytes, status: os.stat_result) -> Iterator[Discovery]:
+    def _file(self, root: bytes, relative: bytes, path: bytes, status: os.stat_result) -> Generator[Discovery]:
         if path not in self._met:
             self._met.add(path)
             yield _found(root, relative, path, status)
 
-    def _folder(self, root: bytes, below: bytes, status: os.stat_result) -> Iterator[Discovery]:
+    def _folder(self, root: bytes, below: bytes, status: os.stat_result) -> Generator[Discovery]:
         key = (status.st_dev, status.st_ino)
         if key in self._entered:
             return
@@ -125,7 +149,7 @@ class _Walk:
             if not name.startswith(b"."):
                 yield from self.entry(root, _join(below, name))
 
-    def entry(self, root: bytes, relative: bytes) -> Iterator[Discovery]:
+    def entry(self, root: bytes, relative: bytes) -> Generator[Discovery]:
         """One file or folder below a root."""
         path = _join(root, relative)
         try:

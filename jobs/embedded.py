@@ -19,7 +19,9 @@ from jobs.request import RunRequest
 from jobs.run import Runner
 from jobs.submit import create_job
 from workers.desk import owner_name
+from workers.places import NamedPlaces
 from workers.settings import Settings, file_url
+from workers.staging import staging_of
 from workers.supervisor import Supervisor
 
 
@@ -36,11 +38,16 @@ def analyse(
     A job that is still discovering is walked: over all it asked for, or over `places` of it only.
     """
     patient = Store(store.engine)  # a run in the middle of its work waits longer than a person at the keyboard
-    with stoppable() as stop, Supervisor(settings.workers, settings.limits, settings.device) as supervisor:
+    with (
+        stoppable() as stop,
+        Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
+        staging_of(settings) as staging,
+    ):
+        controls = Controls(progress, stop, places=NamedPlaces(staging))
         if job.state is not JobState.DISCOVERING:
-            return Runner(patient, job, supervisor, None, Controls(progress, stop)).run()
-        with Intake(patient, job, request, places) as intake:
-            return Runner(patient, job, supervisor, intake, Controls(progress, stop)).run()
+            return Runner(patient, job, supervisor, None, controls).run()
+        with Intake(patient, job, request, places, staging=staging) as intake:
+            return Runner(patient, job, supervisor, intake, controls).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +69,10 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
         Store.open(file_url(Path(folder) / "preview.db"), create=True) as store,
         stoppable() as stop,
         Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
+        staging_of(settings) as staging,
     ):
         job = create_job(store, request, owner_name())
-        with Intake(store, job, request) as intake:
+        with Intake(store, job, request, staging=staging) as intake:
             Runner(store, job, supervisor, intake, Controls(progress, stop, analyse=False)).run()
         done = _done_already(settings.database_url, store, job, request)
         yield Preview(store, job, store.jobs.counts(job.id), done)

@@ -1,33 +1,33 @@
-"""Files on their way into a job: found by a walk, probed by a child, hashed, admitted to the database in batches.
+"""Files on their way into a job: found by a walk, fetched if need be, probed by a child, hashed, admitted in batches.
 
 The owner turns the crank (`advance`) and carries probe batches to the children; nothing here blocks for long, so
 that analysis starts while the walk goes on.
 """
 
 import os
-import threading
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from db.records import FileIdentity, JobFile, JobRecord, Problem
 from db.store import Store
-from jobs.discover import Discovery, Found, Passed, Refused, discover, revisit
+from jobs.candidates import Candidate, ProbeQueue
+from jobs.contents import Contents
+from jobs.discover import Discovery, Found, NotYet, Passed, Refused, discover, revisit
+from jobs.discover_remote import RemoteWalk
 from jobs.entries import EMPTY, NOTHING_FOUND, job_file_of, not_media
 from jobs.naming import NamedAsWalked, Naming
 from jobs.request import RunRequest
-from workers.hashing import sha256_of
+from workers.cache import Staged
 from workers.messages import ProbeBatch, ProbeResult, ProbeWork
+from workers.staging import Staging
+from workers.urls import is_url
 
-PROBE_BATCH = 8
 LOOK_UP_BATCH = 64
 WALK_AHEAD = 64
 """Files waiting for a probe at most: the walk keeps just ahead of the children."""
-HASH_AHEAD = 256
 ADMIT_BATCH = 64
 ADMIT_EVERY_S = 0.3
 TURN_S = 0.05
@@ -36,13 +36,6 @@ PROBE_TRIES = 3
 
 Places = Sequence[tuple[bytes, bytes]]
 """Roots and relative paths."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Hashing:
-    found: Found
-    result: ProbeResult | None
-    digest: "Future[str | Problem]"
 
 
 class Intake:
@@ -58,27 +51,29 @@ class Intake:
         request: RunRequest,
         places: Places | None = None,
         naming: Naming | None = None,
+        staging: Staging | None = None,
     ) -> None:
         self._store = store
         self._job = job
         self._request = request
         self._naming = naming or NamedAsWalked()
-        self._walk: Iterator[Discovery] | None = (
-            discover(request.paths, request.filters) if places is None else revisit(places, request.filters)
+        self._contents = Contents()
+        self._staging = staging
+        elsewhere = None if staging is None else RemoteWalk(staging.remote, request.filters)
+        self._walk: Generator[Discovery] | None = (
+            discover(request.paths, request.filters, elsewhere)
+            if places is None
+            else revisit(places, request.filters, elsewhere)
         )
+        self._pausing = False
         self._met: list[Found] = []
-        self._to_probe: deque[Found] = deque()
-        self._probing: dict[bytes, Found] = {}
-        self._tries: dict[bytes, int] = {}
-        self._hashing: list[_Hashing] = []
+        self._probes = ProbeQueue(request.analysis)
         self._ready: list[JobFile] = []
         self._digests: list[tuple[FileIdentity, str]] = []
         self._own = _own_files(store)
         self.unmatched = set(request.file_tags)
         """Files that the manifest speaks of and the walk has not met."""
         self._last_admission = time.monotonic()
-        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hash")
-        self._stopped = threading.Event()
         self.skipped = 0
         """Files passed over so far: no media by content nor by name."""
 
@@ -86,8 +81,10 @@ class Intake:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._stopped.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._walk is not None:
+            self._walk.close()
+        self._contents.close()
+        self._probes.close()
 
     @property
     def walking(self) -> bool:
@@ -97,11 +94,11 @@ class Intake:
     @property
     def eager(self) -> bool:
         """Whether `advance` has more to do at once: files to walk, and room for what they hold."""
-        return self.walking and self._has_room
+        return self.walking and self._has_room and not self._pausing
 
     @property
     def _has_room(self) -> bool:
-        return len(self._to_probe) < WALK_AHEAD and len(self._hashing) < HASH_AHEAD
+        return len(self._probes) < WALK_AHEAD and self._contents.has_room
 
     @property
     def finished(self) -> bool:
@@ -110,12 +107,16 @@ class Intake:
 
     @property
     def _unsettled(self) -> bool:
-        return bool(self.walking or self._met or self._to_probe or self._probing or self._hashing)
+        return bool(self.walking or self._met or self._contents.busy or self._probes.busy)
 
     def advance(self) -> None:
-        """Walk on, collect hashes, admit what is ready; a few hundredths of a second."""
+        """Walk on, collect what was fetched and hashed, admit what is ready; a few hundredths of a second.
+
+        Raises MachineFault where nothing can be fetched to this machine.
+        """
         until = time.monotonic() + TURN_S
-        while self._walk is not None and self._has_room and time.monotonic() < until:
+        self._pausing = False
+        while self._walk is not None and self._has_room and not self._pausing and time.monotonic() < until:
             self._step(self._walk)
             if len(self._met) >= LOOK_UP_BATCH:
                 self._look_up()
@@ -124,59 +125,58 @@ class Intake:
         self._admit()
 
     def _collect(self) -> None:
-        """Take what is hashed, in whatever order: a film of many gigabytes keeps no photo behind it waiting."""
-        waiting, self._hashing = self._hashing, []
-        for one in waiting:
-            if one.digest.done():
-                self._hashed(one)
-            else:
-                self._hashing.append(one)
+        for found, there in self._contents.fetched():
+            self._fetched(found, there)
+        for found, result, digest in self._contents.hashed():
+            if isinstance(digest, Problem):
+                self._refuse(found, digest)
+                continue
+            self._digests.append((found.identity, digest))
+            self._accept(found, digest, None if self._is_planned(digest) else result)
 
     def take_probe(self) -> ProbeBatch | None:
         """A batch of files for a child to probe, if any wait. Files that failed before go alone."""
-        batch: list[Found] = []
-        while self._to_probe and len(batch) < PROBE_BATCH:
-            alone = self._tries.get(self._to_probe[0].identity.path, 0) > 0
-            if alone and batch:
-                break
-            batch.append(self._to_probe.popleft())
-            if alone:
-                break
-        for found in batch:
-            self._probing[found.identity.path] = found
-        work = tuple(ProbeWork(found.identity, self._request.analysis) for found in batch)
-        return ProbeBatch(work) if work else None
+        return self._probes.take()
 
     def probed(self, work: ProbeWork, result: ProbeResult) -> None:
         """A child has probed a file."""
-        found = self._probing.pop(work.source.path)
-        if result.facts is not None:
-            self._hash(found, result)
-        elif found.claims_media:
-            self._refuse(found, not_media(found))
+        candidate = self._probes.returned(work)
+        candidate.release()
+        found = candidate.found
+        if result.facts is None:
+            if found.claims_media:
+                self._refuse(found, not_media(found))
+            else:
+                self._skip()
+        elif candidate.staged is not None:
+            self._accept(found, candidate.staged.sha256, result)
         else:
-            self._skip()
+            self._contents.hash(found, result)
 
     def probe_failed(self, work: ProbeWork, problem: Problem) -> None:
         """A child could not probe a file, or died over it."""
-        found = self._probing.pop(work.source.path)
-        if problem.code in _UNKNOWABLE and not found.claims_media:
-            self._skip()
+        candidate = self._probes.returned(work)
+        candidate.tries += 1
+        unknowable = problem.code in _UNKNOWABLE and not candidate.found.claims_media
+        if not (unknowable or problem.permanent or candidate.tries >= PROBE_TRIES):
+            self._probes.again(candidate)
             return
-        tries = self._tries[work.source.path] = self._tries.get(work.source.path, 0) + 1
-        if problem.permanent or tries >= PROBE_TRIES:
-            self._refuse(found, problem)
+        candidate.release()
+        if unknowable:
+            self._skip()
         else:
-            self._to_probe.appendleft(found)
+            self._refuse(candidate.found, problem)
 
     def probe_untouched(self, work: ProbeWork) -> None:
         """A file was in a batch that ended before its turn."""
-        self._to_probe.appendleft(self._probing.pop(work.source.path))
+        self._probes.again(self._probes.returned(work))
 
-    def _step(self, walk: Iterator[Discovery]) -> None:
+    def _step(self, walk: Generator[Discovery]) -> None:
         match next(walk, None):
             case None:
                 self._walk = None
+            case NotYet():
+                self._pausing = True
             case Passed():
                 self._skip()
             case Refused(root, relative, problem):
@@ -204,11 +204,26 @@ class Intake:
         known = self._store.intake.planned(
             [found.identity for found in met], self._job.video_analysis_id, self._job.photo_analysis_id
         )
+        urls = [found.identity for found in met if is_url(found.identity.path) and found.identity.path not in known]
+        read = self._store.intake.remembered(urls) if urls else {}
         for found in met:
             if found.identity.path in known:
                 self._accept(found, known[found.identity.path], None)
+            elif self._staging is not None and is_url(found.identity.path):
+                self._contents.fetch(self._staging, found, read.get(found.identity.path))
             else:
-                self._to_probe.append(found)
+                self._probes.add(Candidate(found))
+
+    def _fetched(self, found: Found, there: Staged | Problem) -> None:
+        if isinstance(there, Problem):
+            self._refuse(found, there)
+            return
+        self._digests.append((found.identity, there.sha256))
+        if self._is_planned(there.sha256):
+            there.release()
+            self._accept(found, there.sha256, None)
+        else:
+            self._probes.add(Candidate(found, there))
 
     def _empty(self, found: Found) -> None:
         if found.claims_media:
@@ -219,19 +234,6 @@ class Intake:
     def _is_planned(self, sha256: str) -> bool:
         known = self._store.intake.known(sha256, self._job.video_analysis_id, self._job.photo_analysis_id)
         return known is not None and known.analysed
-
-    def _hash(self, found: Found, result: ProbeResult) -> None:
-        self._hashing.append(
-            _Hashing(found, result, self._pool.submit(sha256_of, found.identity, self._stopped.is_set))
-        )
-
-    def _hashed(self, waiting: _Hashing) -> None:
-        digest = waiting.digest.result()
-        if isinstance(digest, Problem):
-            self._refuse(waiting.found, digest)
-            return
-        self._digests.append((waiting.found.identity, digest))
-        self._accept(waiting.found, digest, None if self._is_planned(digest) else waiting.result)
 
     def _accept(self, found: Found, sha256: str, result: ProbeResult | None) -> None:
         file = self._entry(found.root, found.relative, found)

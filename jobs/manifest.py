@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.errors import UsageError
+from workers.urls import check_url, is_url
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -41,13 +42,17 @@ def _parse(lines: "Reader", path: Path) -> Manifest:
     for cells in filter(None, lines):
         row = _row(columns, cells, f"{_named(path)}, line {lines.line_num}")
         name = row.pop("path")
-        key = os.path.normpath(os.path.join(folder, os.fsencode(name)))  # noqa: PTH118  names are bytes
+        key = _absolute(folder, os.fsencode(name))
         if key in tags:
             raise UsageError(f"{_named(path)}, line {lines.line_num}: {name!r} comes twice", "keep one row a file")
         tags[key] = row
     if not tags:
         raise UsageError(f"{_named(path)} has no rows", "write a row for each file below the header line")
     return Manifest(tags)
+
+
+def _absolute(folder: bytes, name: bytes) -> bytes:
+    return check_url(name) if is_url(name) else os.path.normpath(os.path.join(folder, name))  # noqa: PTH118  bytes
 
 
 def _columns(header: list[str], path: Path) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from db.records import FilePlace, Location, Problem
 from workers.roots import MediaRoots
+from workers.urls import is_url
 
 
 class Naming(Protocol):
@@ -61,7 +62,7 @@ class NamedByRoots:
     def walked(self, place: FilePlace) -> tuple[bytes, bytes]:
         """The part that was shown is what lies below the walked folder; what comes before leads there."""
         folder = self._roots.folder(place.root)
-        if place.path.startswith("/"):  # the walked folder itself
+        if place.path.startswith("/") or is_url(os.fsencode(place.path)):  # the walked folder itself
             return os.path.join(folder, place.relative), b""  # noqa: PTH118  names are bytes
         shown = place.path.count("/") + 1
         parts = place.relative.split(b"/")

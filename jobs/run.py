@@ -12,13 +12,12 @@ import structlog
 
 from db.records import ClaimedSegment, JobCounts, JobRecord, Problem
 from db.store import Store
-from jobs.control import Controls, Ending, RunOutcome
+from jobs.control import CannotWork, ChildrenCannotStart, Controls, Ending, RunOutcome
 from jobs.discover import show
-from jobs.errors import ExitCode, JobError
 from jobs.intake import Intake
 from jobs.progress import Snapshot
 from workers.desk import Assignment, Desk, Terms, owner_name
-from workers.errors import MODEL_FAULTS
+from workers.errors import MODEL_FAULTS, MachineFault
 from workers.events import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
 from workers.messages import ProbeBatch, ProbeResult, SegmentResult
 from workers.places import NamedPlaces
@@ -36,12 +35,6 @@ ASK_SHARE = 5
 """Whether others are done is asked again after this many times as long as asking takes."""
 COUNT_SHARE = 50
 """Counting a job is left alone for this many times as long as it takes: at most 2 % of the time goes there."""
-
-
-class ChildrenCannotStart(JobError):
-    """No child can be started, or none can load its models, so nothing can be analysed."""
-
-    exit_code = ExitCode.UNAVAILABLE
 
 
 @dataclass(slots=True)
@@ -77,7 +70,7 @@ class Runner:
         self._stop = controls.stop
         self._now_and_then = controls.now_and_then
         self._owner = owner_name()
-        self._desk = Desk(store, self._owner, NamedPlaces(), Terms(job.id))
+        self._desk = Desk(store, self._owner, controls.places or NamedPlaces(), Terms(job.id))
         self._work: dict[int, Assignment | ProbeBatch] = {}
         self._in_hand: dict[tuple[int, int], int] = {}
         self._numbers = iter(range(1 << 62))
@@ -86,10 +79,10 @@ class Runner:
         self._counts: JobCounts | None = None
         self._cancelled = False
         self._sealed = False
-        self._broken: str | None = None
+        self._broken: CannotWork | None = None
 
     def run(self) -> RunOutcome:
-        """Work until the job is finished, or somebody stops it. Raises StoreError, ChildrenCannotStart."""
+        """Work until the job is finished, or somebody stops it. Raises StoreError, CannotWork."""
         if self._store.file is not None:
             self._store.segments.release_all()  # the lock says that whoever held these is gone
         level = 0
@@ -129,8 +122,11 @@ class Runner:
 
     def _turn(self, stopping: bool) -> None:
         if not stopping:
-            self._walk_on()
-            self._feed()
+            try:
+                self._walk_on()
+                self._feed()
+            except MachineFault as fault:
+                self._break(CannotWork(fault.reason, f"{fault.hint}; then `moodreel resume`"))
         eager = not stopping and self._intake is not None and self._intake.eager
         for event in self._supervisor.events(0.0 if eager else WAIT_S):
             self._hear(event)
@@ -179,7 +175,7 @@ class Runner:
             case TaskEnded(task, untouched):
                 self._ended(task, untouched)
             case CrewBroken(reason):
-                self._break(reason)
+                self._break(ChildrenCannotStart(reason))
 
     def _done(self, task: Task, index: int, result: SegmentResult | ProbeResult) -> None:
         self._in_hand.pop((task.id, index), None)
@@ -195,7 +191,7 @@ class Runner:
             case Assignment(_, claims) if problem.code in MODEL_FAULTS:
                 # The machine is at fault, not the file: nothing would be learnt by failing them all.
                 self._desk.untouched((claims[index],))
-                self._break(f"{problem.reason}\nhint: {problem.hint}")
+                self._break(ChildrenCannotStart(f"{problem.reason}\nhint: {problem.hint}"))
             case Assignment(_, claims):
                 self._desk.failed(claims[index], problem)
                 self._report(claims[index], problem)
@@ -213,9 +209,9 @@ class Runner:
         for key in [key for key in self._in_hand if key[0] == task.id]:
             del self._in_hand[key]
 
-    def _break(self, reason: str) -> None:
+    def _break(self, why: CannotWork) -> None:
         if self._broken is None:
-            self._broken = reason
+            self._broken = why
             self._desk.give_back_singles()
             self._supervisor.stop_now()
 
@@ -264,9 +260,7 @@ class Runner:
 
     def _end(self) -> RunOutcome:
         if self._broken is not None:
-            raise ChildrenCannotStart(
-                f"no child process can work: {self._broken}", "run `moodreel doctor`; then `moodreel resume`"
-            )
+            raise self._broken
         if self._intake is not None and not self._sealed:
             self._store.jobs.heartbeat(self._job.id, self._owner, self._intake.skipped)
         ending = self._ending()

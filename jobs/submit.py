@@ -16,7 +16,9 @@ from workers.detection import catalogue as detectors
 from workers.errors import ModelError
 from workers.models.catalogue import card_of
 from workers.models.status import verify
+from workers.remote import require_package
 from workers.scoring import catalogue as scorers
+from workers.urls import check_url, is_url
 
 RESERVED_NAMES = frozenset(("latest",))
 
@@ -112,4 +114,9 @@ def require_same_models(request: RunRequest) -> None:
 def _absolute(path: str) -> bytes:
     if not path:
         raise UsageError("a path is empty", "check the variable that it comes from; `.` is the current folder")
-    return os.path.abspath(os.fsencode(path))  # noqa: PTH100  names are bytes
+    name = os.fsencode(path)
+    if is_url(name):
+        url = check_url(name)
+        require_package(url)
+        return url
+    return os.path.abspath(name)  # noqa: PTH100  names are bytes

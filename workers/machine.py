@@ -22,6 +22,7 @@ from workers.reaper import Reaper
 from workers.roots import MediaRoots
 from workers.settings import Settings
 from workers.skills import Skills, Territory
+from workers.staging import staging_of
 from workers.station import Crew, Station
 
 log = structlog.get_logger(__name__)
@@ -88,7 +89,9 @@ class Machine:
         self._skills = Skills(fleet)
         territory = Territory(self._skills, tuple(roots.folders), duty.queues)
         terms = Terms(territory=territory, lease_s=settings.lease_s)
-        self._station = Station(self._store, name, RootedPlaces(roots), terms, Crew(settings.limits, settings.device))
+        self._staging = staging_of(settings)
+        places = RootedPlaces(roots, self._staging)
+        self._station = Station(self._store, name, places, terms, Crew(settings.limits, settings.device))
         self._bell = Bell(fleet, self._skills, broker)
         self._reaper = Reaper(brief, Bell(fleet, self._skills, broker))
         reporter = Reporter(brief, name, duty, tuple(roots.folders))
@@ -119,6 +122,7 @@ class Machine:
     def close(self) -> None:
         """Stop, give back, say goodbye."""
         self._station.close()
+        self._staging.close()
         self._over.set()
         self._reaping.join()
         self._reporting.join()

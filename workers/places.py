@@ -32,7 +32,7 @@ class Places(Protocol):
         """The file at the first place that holds the content; else what is wrong at the best place.
 
         What was fetched for a claim stays until the claim is released. Raises CacheFault where this machine is at
-        fault, InterruptedError where it is stopping.
+        fault.
         """
 
     def release(self, fences: Iterable[Fence]) -> None:
@@ -106,7 +106,7 @@ class Errands:
         self._lock = Lock()
 
     def look(self, claim: ClaimedSegment, location: Location, url: bytes) -> Whereabouts:
-        """The content as a file here, once it has come. Raises CacheFault, InterruptedError."""
+        """The content as a file here, once it has come. Raises CacheFault."""
         if self._staging is None:
             return NO_STAGING
         with self._lock:

@@ -4,14 +4,13 @@ Credentials and endpoints come from the environment and the files that each stor
 exception leaves here as a RemoteError; whether it may pass is told by its problem.
 """
 
-import asyncio
 import datetime
 import errno
 import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -19,7 +18,7 @@ from typing import Any
 
 from db.records import FileIdentity, Problem
 from workers.errors import SettingsError, WorkError
-from workers.hashing import CHANGED
+from workers.hashing import CHANGED, OTHER
 from workers.urls import PROTOCOLS, check_url, is_plain_key, protocol_of
 
 READ_BYTES = 8 << 20
@@ -49,6 +48,10 @@ class RemoteObject:
         seed = self.version.encode() or os.urandom(16)  # of an unknown version nothing is taken for the same
         inode = int.from_bytes(hashlib.sha256(seed).digest()[:7], "big")
         return FileIdentity(self.url, 0, inode, self.size, self.mtime_ns)
+
+    def is_still(self, listed: FileIdentity) -> bool:
+        """Whether it is what it was when it was listed, as far as its store tells."""
+        return self.size == listed.size and (not self.version or self.identity.inode == listed.inode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +101,17 @@ class Remote:
         infos = [info for info in listing if str(info["name"]).rstrip("/") != path or info["type"] != "file"]
         return sorted((_below(folder, path, info) for info in infos), key=lambda entry: entry.url)
 
-    def read(self, wanted: RemoteObject) -> Iterator[bytes]:
-        """The object's bytes, in pieces. Raises RemoteError, also where it is not the same any more."""
-        with _translated(wanted.url):
-            stream = self._system(wanted.url).open(_path(wanted.url), "rb", block_size=READ_BYTES, cache_type="none")
+    def read(self, url: bytes, fits: Callable[[RemoteObject], bool]) -> Iterator[bytes]:
+        """An object's bytes, in pieces. Raises RemoteError, also where it does not fit or changes meanwhile."""
+        with _translated(url):
+            stream = self._system(url).open(_path(url), "rb", block_size=READ_BYTES, cache_type="none")
         with stream:
-            with _translated(wanted.url):
-                now = _entry(wanted.url, stream.details)
-            if not isinstance(now, RemoteObject) or (now.size, now.version) != (wanted.size, wanted.version):
-                raise RemoteError(CHANGED.code, CHANGED.reason, CHANGED.hint)
+            with _translated(url):
+                now = _entry(url, stream.details)
+            if not (isinstance(now, RemoteObject) and fits(now)):
+                raise RemoteError(OTHER.code, OTHER.reason, OTHER.hint)
             while True:
-                with _translated(wanted.url):
+                with _translated(url):
                     piece = stream.read(READ_BYTES)
                 if not piece:
                     return
@@ -157,7 +160,8 @@ def _nanoseconds(info: Mapping[str, Any]) -> int:
     if isinstance(told, str):
         told = datetime.datetime.fromisoformat(told)
     seconds = told.timestamp() if isinstance(told, datetime.datetime) else told
-    return round(seconds * 1_000) * 1_000_000 if isinstance(seconds, int | float) else 0
+    # Whole seconds: some stores list with more digits than they tell of one object.
+    return int(seconds) * 10**9 if isinstance(seconds, int | float) else 0
 
 
 ODD_NAME = Problem(
@@ -215,8 +219,7 @@ def _in_words(url: bytes, error: Exception) -> Problem:
             "check the credentials in the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), then `moodreel retry`",
             permanent=False,
         )
-    passing = isinstance(error, asyncio.TimeoutError) or _is_a(error, _PASSING)
-    if passing or (isinstance(error, OSError) and error.errno not in _FOR_GOOD):
+    if _is_a(error, _PASSING) or (isinstance(error, OSError) and error.errno not in _FOR_GOOD):
         return Problem(
             "remote.unreachable",
             f"the store cannot be reached: {_said(error)}",

@@ -4,17 +4,17 @@ Nothing is made until the first object is wanted: who works on local files needs
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Lock
 from types import TracebackType
 from typing import Self
 
-from db.records import Problem
+from db.records import FileIdentity, Problem
 from workers.cache import CacheBusy, MediaCache, Staged, Wanted
-from workers.hashing import OTHER
-from workers.remote import Remote, RemoteError, RemoteObject
+from workers.remote import Remote, RemoteObject
+from workers.settings import Settings
 
 THREADS = 4
 LOOK_EVERY_S = 0.2
@@ -22,7 +22,12 @@ BUSY_S = 600.0
 """How long room in the cache is waited for while all that lies there is in use."""
 
 Fetched = Future[Staged | Problem]
-"""What is staged is in use until it is released. Raises CacheFault, and InterruptedError once we are closed."""
+"""What is staged is in use until it is released."""
+
+
+def staging_of(settings: Settings) -> "Staging":
+    """As the settings have it. Nothing is made yet."""
+    return Staging(settings.cache_folder, settings.cache_mb * 2**20)
 
 
 class Staging:
@@ -49,13 +54,22 @@ class Staging:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.remote.close()
 
-    def fetch(self, wanted: RemoteObject) -> Fetched:
-        """An object as it was listed, whatever its content."""
-        return self._pool.submit(self._stage, Wanted(wanted.url, wanted.size, lambda: self.remote.read(wanted)))
+    def fetch(self, listed: FileIdentity, sha256: str | None = None) -> Fetched:
+        """An object as it was listed; `sha256`: what it held when it was last read, which may lie here still."""
+        return self._submit(listed.path, listed.size, lambda now: now.is_still(listed), sha256)
 
     def fetch_content(self, url: bytes, size: int, sha256: str) -> Fetched:
         """A content that once lay at this URL; nothing is asked of the store where we have it already."""
-        return self._pool.submit(self._stage, Wanted(url, size, lambda: self._read(url, size), sha256))
+        return self._submit(url, size, lambda now: now.size == size, sha256)
+
+    def _submit(
+        self, url: bytes, size: int, fits: Callable[[RemoteObject], bool], sha256: str | None = None
+    ) -> Fetched:
+        if self._closed.is_set():
+            never = Fetched()
+            never.cancel()
+            return never
+        return self._pool.submit(self._stage, Wanted(url, size, lambda: self.remote.read(url, fits), sha256))
 
     def _stage(self, wanted: Wanted) -> Staged | Problem:
         until = time.monotonic() + BUSY_S
@@ -74,12 +88,6 @@ class Staging:
                 self._made = MediaCache(self._folder, self._max_bytes)
             return self._made
 
-    def _read(self, url: bytes, size: int) -> Iterator[bytes]:
-        there = self.remote.look(url)
-        if not isinstance(there, RemoteObject) or there.size != size:
-            raise RemoteError(OTHER.code, OTHER.reason, OTHER.hint)
-        yield from self.remote.read(there)
-
 
 BUSY = Problem(
     "cache.busy",
@@ -96,10 +104,15 @@ def let_go(fetched: Fetched) -> None:
 
 
 def settled(fetched: Fetched) -> Staged | Problem | None:
-    """What came of it, or None while it is under way. Raises CacheFault, InterruptedError."""
-    return fetched.result() if fetched.done() else None
+    """What came of it; None while it is under way, and for good once nothing is fetched any more. Raises CacheFault."""
+    if not fetched.done() or fetched.cancelled():
+        return None
+    try:
+        return fetched.result()
+    except InterruptedError:
+        return None
 
 
 def _release(fetched: Fetched) -> None:
-    if fetched.exception() is None and isinstance(found := fetched.result(), Staged):
+    if not fetched.cancelled() and fetched.exception() is None and isinstance(found := fetched.result(), Staged):
         found.release()

@@ -52,11 +52,16 @@ def _meant(store: "Store", what: str) -> "Selection":
     What lies here but was never analysed is not taken for a file of the same name elsewhere.
     """
     from jobs.errors import UsageError
+    from workers.urls import check_url, is_url
 
     if not what.strip():
         raise UsageError(
             "no name was given, so nothing is forgotten", "name a path, a media or a job; . is this folder"
         )
+    name = os.fsencode(what)
+    if is_url(name):
+        url = os.fsdecode(check_url(name))
+        return store.forgetting.at(url) or store.forgetting.find(url)
     here = os.path.abspath(what)  # noqa: PTH100  resolves `..`, which Path.absolute leaves
     return store.forgetting.at(here) or store.forgetting.find(what, shown=not os.path.lexists(here))
 

@@ -27,6 +27,10 @@ def look(remote: Remote, key: bytes) -> RemoteObject:
     return found
 
 
+def content(remote: Remote, wanted: RemoteObject) -> Iterator[bytes]:
+    return remote.read(wanted.url, lambda now: now.is_still(wanted.identity))
+
+
 def names(remote: Remote, folder: bytes = FILMS) -> list[bytes]:
     return [entry.url.removeprefix(folder + b"/") for entry in remote.inside(folder)]
 
@@ -65,7 +69,7 @@ def test_names_are_taken_literally(objects: ObjectStore, remote: Remote) -> None
         objects.put(key, key.encode())
     for entry in remote.inside(FILMS):
         assert isinstance(entry, RemoteObject)
-        assert b"".join(remote.read(entry)) == entry.url.removeprefix(FILMS + b"/")
+        assert b"".join(content(remote, entry)) == entry.url.removeprefix(FILMS + b"/")
 
 
 def test_keys_that_would_mean_something_else_as_paths_are_never_opened(objects: ObjectStore, remote: Remote) -> None:
@@ -86,22 +90,22 @@ def test_a_changed_object_has_another_identity_and_the_same_one_keeps_it(objects
     objects.put("a.jpg", b"two")
     assert look(remote, b"a.jpg").identity != before.identity
     with pytest.raises(RemoteError) as caught:
-        list(remote.read(before))
+        list(content(remote, before))
     assert caught.value.problem.code == "media.changed"
 
 
 def test_an_object_is_read_in_pieces_and_one_that_changes_meanwhile_is_noticed(
     objects: ObjectStore, remote: Remote
 ) -> None:
-    content = bytes(range(256)) * (READ_BYTES // 256) + b"the rest"
-    objects.put("film.mp4", content)
+    film = bytes(range(256)) * (READ_BYTES // 256) + b"the rest"
+    objects.put("film.mp4", film)
     wanted = look(remote, b"film.mp4")
-    pieces = list(remote.read(wanted))
+    pieces = list(content(remote, wanted))
     assert [len(piece) for piece in pieces] == [READ_BYTES, 8]
-    assert b"".join(pieces) == content
-    reading = remote.read(wanted)
+    assert b"".join(pieces) == film
+    reading = content(remote, wanted)
     next(reading)
-    objects.put("film.mp4", content[::-1])
+    objects.put("film.mp4", film[::-1])
     with pytest.raises(RemoteError) as caught:
         list(reading)
     assert caught.value.problem.code == "media.changed"
@@ -122,7 +126,7 @@ def test_a_denied_read_of_a_listed_object_is_a_problem_of_the_object(objects: Ob
     wanted = look(remote, b"a.jpg")
     objects.deny("a.jpg")
     with pytest.raises(RemoteError) as caught:
-        list(remote.read(wanted))
+        list(content(remote, wanted))
     assert caught.value.problem.code == "remote.denied"
 
 
@@ -164,7 +168,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
 def test_no_secret_is_logged(objects: ObjectStore, remote: Remote, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     objects.put("a.jpg", b"x")
-    list(remote.read(look(remote, b"a.jpg")))
+    list(content(remote, look(remote, b"a.jpg")))
     assert objects.environment["AWS_SECRET_ACCESS_KEY"] not in caplog.text
 
 
@@ -175,10 +179,10 @@ def test_an_object_is_staged_once_whatever_its_name(
     for key in ("a.jpg", "copy.jpg"):
         objects.put(key, b"the same")
     first = look(remote, b"a.jpg")
-    staged = cache.stage(Wanted(b"a.jpg", first.size, lambda: remote.read(first)))
+    staged = cache.stage(Wanted(b"a.jpg", first.size, lambda: content(remote, first)))
     assert isinstance(staged, Staged)
     copy = look(remote, b"copy.jpg")
-    again = cache.stage(Wanted(b"copy.jpg", copy.size, lambda: remote.read(copy), staged.sha256))
+    again = cache.stage(Wanted(b"copy.jpg", copy.size, lambda: content(remote, copy), staged.sha256))
     assert isinstance(again, Staged)
     assert again.identity == staged.identity
     assert objects.reads() == {"a.jpg": 1}
