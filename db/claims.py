@@ -99,6 +99,15 @@ def within(reach: Reach) -> Iterable[sa.ColumnElement[bool]]:
         yield analysis_of_segment.not_in(reach.refused)
 
 
+URL_STARTS = (b"s3://", b"gs://", b"gcs://", b"az://", b"abfs://")
+"""How the roots of embedded runs begin that lie in object stores."""
+
+
+def _begins(start: bytes) -> sa.ColumnElement[bool]:
+    """That a root begins so; by a range, for bytes need not be text."""
+    return (job_file.c.root >= start) & (job_file.c.root < start[:-1] + bytes((start[-1] + 1,)))
+
+
 analysis_of_segment = (
     sa.select(media_analysis.c.analysis_id)
     .where(media_analysis.c.id == segment.c.media_analysis_id)
@@ -109,13 +118,15 @@ named_root = (
     sa.select(sa.literal(1))
     .where(
         job_file.c.media_analysis_id == segment.c.media_analysis_id,
-        (job_file.c.root < b"/") | (job_file.c.root >= b"0"),
+        *(~_begins(start) for start in (b"/", *URL_STARTS)),
     )
     .correlate(segment)
     .limit(1)
     .scalar_subquery()
 ) == 1
-"""That a segment's file lies below a named root: an absolute folder is an embedded run's, and no worker's business."""
+"""That a segment's file lies below a named root: an absolute folder or a URL is an embedded run's, and no worker's
+business.
+"""
 
 
 def describe(connection: Connection, ids: Sequence[int]) -> list[ClaimedSegment]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from db.engine import file_of, has_wal_reset_fix
@@ -20,6 +21,7 @@ from workers.knobs import KNOBS
 from workers.models.catalogue import Origin
 from workers.models.status import Presence, verify_all
 from workers.settings import Settings, cores
+from workers.urls import PROTOCOLS
 
 LIBRARIES = ("av", "opencv-python-headless", "onnxruntime", "numpy", "pillow", "pillow-heif", "sqlalchemy", "pyarrow")
 LOW_DISK_MB = 500
@@ -54,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _child,
         _sqlite,
         _database,
+        _media_cache,
     )
     for check in checks:
         yield from check(settings)
@@ -117,6 +120,23 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield from _disk(file_of(settings.database_url))
     except StoreError as error:
         yield Finding("database", Verdict.FAULT, str(error), error.hint)
+
+
+def _media_cache(settings: Settings) -> Iterator[Finding]:
+    """Where media of object stores would be staged; nothing is made there."""
+    if find_spec(PROTOCOLS["s3"].package) is None:
+        yield Finding("object stores", Verdict.NOTE, "s3:// cannot be read", PROTOCOLS["s3"].install)
+        return
+    folder = settings.cache_folder
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        yield Finding("media cache", Verdict.NOTE, f"{folder} cannot be written", "set MOODREEL_CACHE for s3://")
+        return
+    free_mb = shutil.disk_usage(there).free // 2**20
+    small = free_mb < settings.cache_mb and not folder.exists()
+    hint = "lower MOODREEL_CACHE_MB, or set MOODREEL_CACHE to a larger disk" if small else ""
+    found = f"{folder}: up to {settings.cache_mb:,} MB, {free_mb:,} MB free"
+    yield Finding("media cache", Verdict.NOTE if small else Verdict.OK, found, hint)
 
 
 def _disk(file: Path | None) -> Iterator[Finding]:

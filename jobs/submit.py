@@ -56,6 +56,8 @@ def build_request(wish: Wish) -> RunRequest:
         paths = list(file_tags)
     if not paths:
         raise UsageError("no path was given", "name a folder or a file: moodreel run PATH...")
+    for path in filter(is_url, paths):
+        require_package(path)
     return RunRequest(
         paths=tuple(dict.fromkeys(paths)),
         analysis=spec,
@@ -116,7 +118,5 @@ def _absolute(path: str) -> bytes:
         raise UsageError("a path is empty", "check the variable that it comes from; `.` is the current folder")
     name = os.fsencode(path)
     if is_url(name):
-        url = check_url(name)
-        require_package(url)
-        return url
+        return check_url(name)
     return os.path.abspath(name)  # noqa: PTH100  names are bytes

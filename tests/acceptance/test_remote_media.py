@@ -49,9 +49,25 @@ def test_a_run_over_a_url_equals_the_run_over_the_folder_and_the_next_downloads_
     objects.asked.clear()
     again = moodreel("run", URL, "--database", tmp_path / "there.db", "--json", cwd=tmp_path, **settings)
     assert again.code == 1
-    finer = moodreel("run", URL, "--fps", "2", "--database", tmp_path / "there.db", "--json", cwd=tmp_path, **settings)
+    (tmp_path / "tags.csv").write_text(f"path,who\n{URL}/day 1/p0.jpg,ann\n")
+    finer = moodreel(
+        "run",
+        URL,
+        "--fps",
+        "2",
+        "--database",
+        tmp_path / "there.db",
+        "--json",
+        "--manifest",
+        tmp_path / "tags.csv",
+        cwd=tmp_path,
+        **settings,
+    )
     assert finer.summary["segments_run"] == 2, finer.err
     assert not objects.reads()
+    assert sql(tmp_path / "there.db", "SELECT path, value FROM tag JOIN job_file ON id = job_file_id") == [
+        ("day 1/p0.jpg", "ann")
+    ]
 
 
 def test_a_missing_and_a_denied_object_are_a_row_each_and_can_be_retried(

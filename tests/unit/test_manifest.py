@@ -23,6 +23,11 @@ def test_every_other_column_is_a_tag_and_paths_are_relative_to_the_manifest(tmp_
     }
 
 
+def test_a_path_may_be_a_url_which_has_one_form(tmp_path: Path) -> None:
+    manifest = read_manifest(written(tmp_path, "path,who\nS3://films/a.mp4,me\n"))
+    assert manifest.tags == {b"s3://films/a.mp4": {"who": "me"}}
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
     manifest = read_manifest(written(tmp_path, "path,who\nx.mp4,me\n", "utf-8-sig"))
     assert manifest.tags == {os.fsencode(tmp_path / "x.mp4"): {"who": "me"}}

@@ -2,8 +2,9 @@
 
 import pytest
 
+from db.claims import URL_STARTS
 from workers.errors import SettingsError
-from workers.urls import check_url, is_url, join_url, split_url
+from workers.urls import PROTOCOLS, check_url, is_url, join_url, split_url
 
 
 @pytest.mark.parametrize("path", [b"s3://b/k", b"S3://b", b"zip::s3://b/k", b"file:///etc", b"nothing://x"])
@@ -66,3 +67,7 @@ def test_urls_are_put_together_and_taken_apart() -> None:
     assert split_url(b"s3://films/a/c.jpg") == (b"s3://films/a", b"c.jpg")
     assert split_url(b"s3://films/c.jpg") == (b"s3://films", b"c.jpg")
     assert split_url(b"s3://films") == (b"s3://films", b"")
+
+
+def test_the_database_tells_urls_from_the_names_of_media_roots() -> None:
+    assert set(URL_STARTS) == {name.encode() + b"://" for name in PROTOCOLS}
