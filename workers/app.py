@@ -179,7 +179,7 @@ def work(settings: Settings, concurrency: int, queue: str) -> int:
     app.settings = settings
     # The warning is of pickled messages, which we do not accept; what else is to be said of root, the caller says.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    app.machine = _machine(settings, Duty(concurrency, (queue,)))
+    machine = app.machine = _machine(settings, Duty(concurrency, (queue,)))
     try:
         worker = app.Worker(
             hostname=f"{os.getpid()}@{socket.gethostname()}",  # one machine may have several
@@ -189,7 +189,7 @@ def work(settings: Settings, concurrency: int, queue: str) -> int:
             quiet=True,
         )
         worker.start()
-        return int(worker.exitcode or 0)
+        return int(worker.exitcode or machine.is_deaf)
     finally:
         _dismiss()
 

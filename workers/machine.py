@@ -4,6 +4,7 @@ It knows no Celery: whoever delivers bells calls `serve`, and `drain` when the e
 """
 
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from db.fleet import FleetStore, WorkerReport
 from db.store import Store
 from workers.bell import Bell, Broker, BrokerLost
 from workers.desk import Terms
+from workers.ears import Ears
 from workers.places import RootedPlaces
 from workers.reaper import Reaper
 from workers.roots import MediaRoots
@@ -100,12 +102,20 @@ class Machine:
         self._reporting = threading.Thread(
             target=reporter.run, args=(self._over, self._state), name="reporter", daemon=True
         )
-        self._reaping.start()
-        self._reporting.start()
+        self._ears = Ears(broker, duty.queues)
+        self._listening = threading.Thread(
+            target=self._ears.run, args=(self._over.wait, self._give_up), name="ears", daemon=True
+        )
+        self.is_deaf = False
+        """Whether bells wait and none reaches us: we asked ourselves to end, to be started anew."""
+        for thread in self._threads:
+            thread.start()
 
     def serve(self, segment_ids: Sequence[int]) -> None:
         """Work through these segments and others, then have somebody rung for what is left."""
-        if self._station.serve(segment_ids):
+        with self._ears.answering():
+            more = self._station.serve(segment_ids)
+        if more:
             try:
                 self._bell.ring()
             except (BrokerLost, StoreError) as error:
@@ -124,9 +134,17 @@ class Machine:
         self._station.close()
         self._staging.close()
         self._over.set()
-        self._reaping.join()
-        self._reporting.join()
+        for thread in self._threads:
+            thread.join()
         self._store.close()
+
+    @property
+    def _threads(self) -> tuple[threading.Thread, ...]:
+        return self._reaping, self._reporting, self._listening
+
+    def _give_up(self) -> None:
+        self.is_deaf = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _state(self) -> tuple[str, str | None]:
         if self._station.trouble is not None:

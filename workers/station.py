@@ -32,6 +32,7 @@ DRAIN_S = 20.0
 """How long segments in hand may run on once the worker is to stop; then they go back untouched."""
 PAUSE_S = 30.0
 """When a machine that could not work is tried again."""
+FORGET_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +72,20 @@ class Station:
 
     @property
     def trouble(self) -> str | None:
-        """Why this machine claims nothing at the moment, if so."""
-        return self._trouble
+        """Why this machine claims nothing at the moment, if so; forgotten where nobody rang since its next try."""
+        return self._trouble if time.monotonic() < self._resumes_at + FORGET_S else None
 
     def serve(self, segment_ids: Sequence[int]) -> bool:
         """Work through these segments, then through others for a while. Returns whether there may be more to do."""
-        bench = self._bench()
         until = time.monotonic() + STINT_S
-        named: Sequence[int] = segment_ids
         try:
-            while not self.stopping:
-                self._wait_out_trouble(named)
-                assignment = self._next(bench, named, until)
-                if assignment is None:
-                    break
-                named = ()
-                self._work(bench, assignment)
-        finally:
-            bench.desk.give_back_singles()
-            bench.desk.flush()
-            if named:  # not claimed by us: taken by another, or not for us
-                self._fleet.unring(named)
+            self._stint(self._bench(), segment_ids, until)
+        except StoreError as error:
+            self._pause(str(error))
+        except Exception as error:
+            # A mistake of ours must not burn through the queue: what was claimed runs out of its lease meanwhile.
+            log.exception("action=stint-broken")
+            self._pause(f"unexpected {type(error).__name__}: {error}")
         return time.monotonic() >= until
 
     def drain(self) -> None:
@@ -111,6 +105,22 @@ class Station:
         self._keeper.join()
         for bench in tuple(self._benches):
             bench.lane.close()
+
+    def _stint(self, bench: Bench, segment_ids: Sequence[int], until: float) -> None:
+        named: Sequence[int] = segment_ids
+        try:
+            while not self.stopping:
+                self._wait_out_trouble(named)
+                assignment = self._next(bench, named, until)
+                if assignment is None:
+                    break
+                named = ()
+                self._work(bench, assignment)
+        finally:
+            bench.desk.give_back_singles()
+            bench.desk.flush()
+            if named:  # not claimed by us: taken by another, or not for us
+                self._fleet.unring(named)
 
     def _work(self, bench: Bench, assignment: Assignment) -> None:
         try:
