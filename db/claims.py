@@ -44,12 +44,15 @@ Place = tuple[int, int]
 
 
 def choose(connection: Connection, wish: Wish, after: Place | None) -> Sequence[Place]:
-    """The first runnable segments that fit, locked; of those behind `after` first, where it is given."""
+    """The first runnable segments that fit, locked; those behind `after`, if given, before those it has passed by."""
     chosen: list[Place] = []
     if after is not None:
         priority, last = after
-        behind = (segment.c.priority == priority, segment.c.id > last)
-        chosen += _fetch(connection, _fitting(wish).where(*behind).limit(wish.limit))
+        more_urgent = segment.c.priority > priority  # it may have come since, and is found at once
+        behind = (segment.c.priority == priority) & (segment.c.id > last)
+        for where in (more_urgent, behind):
+            if len(chosen) < wish.limit:
+                chosen += _fetch(connection, _fitting(wish).where(where).limit(wish.limit - len(chosen)))
     if len(chosen) < wish.limit:
         rest = _fitting(wish).limit(wish.limit - len(chosen))
         if chosen:

@@ -1,5 +1,6 @@
 """How far jobs are, from the counts that each media analysis carries: no segment, frame or face is counted."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from db.clock import now
+from db.errors import NotFound
 from db.job_records import JobCounts
 from db.schema import job, job_file, media, media_analysis, segment
 from db.states import MediaAnalysisState
@@ -16,25 +18,26 @@ _FILES = ("files", "files_failed", "files_partial", "files_done")
 _LENGTHS = ("length_s", "length_done_s")
 
 
-def count_jobs(connection: Connection, which: sa.Select[Any]) -> dict[str, JobCounts]:
-    """Where jobs stand, by id: those that `which` selects the ids of. Each recording counts once, however many of a
-    job's files hold it.
-    """
-    work = {row.job_id: row for row in connection.execute(_work_of(which))}
-    running = {row.job_id: row for row in connection.execute(_running_of(which))}
-    skipped = connection.execute(sa.select(job.c.id, job.c.skipped).where(job.c.id.in_(which)))
+def count_jobs(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobCounts]:
+    """Where jobs stand, by id. Each recording counts once, however many of a job's files hold it."""
+    work = {row.job_id: row for row in connection.execute(_work_of(job_ids))}
+    running = {row.job_id: row for row in connection.execute(_running_of(job_ids))}
+    skipped = connection.execute(sa.select(job.c.id, job.c.skipped).where(job.c.id.in_(job_ids)))
     return {row.id: _counts(row.skipped, work.get(row.id), running.get(row.id)) for row in skipped}
 
 
 def count_job(connection: Connection, job_id: str) -> JobCounts:
-    """Where one job stands."""
-    return count_jobs(connection, sa.select(sa.literal(job_id)))[job_id]
+    """Where one job stands. Raises NotFound."""
+    counts = count_jobs(connection, [job_id]).get(job_id)
+    if counts is None:
+        raise NotFound(f"there is no job {job_id}", "`moodreel jobs` lists them")
+    return counts
 
 
-def silence(connection: Connection, which: sa.Select[Any]) -> dict[str, float]:
+def silence(connection: Connection, job_ids: Sequence[str]) -> dict[str, float]:
     """Seconds since the submitters of jobs were last heard of, by the database's clock."""
     moment: datetime = connection.execute(sa.select(now())).scalar_one()
-    rows = connection.execute(sa.select(job.c.id, job.c.submitter_seen_at).where(job.c.id.in_(which)))
+    rows = connection.execute(sa.select(job.c.id, job.c.submitter_seen_at).where(job.c.id.in_(job_ids)))
     return {row.id: (moment - row.submitter_seen_at).total_seconds() for row in rows}
 
 
@@ -56,7 +59,7 @@ def _counts(skipped: int, work: Any, running: Any) -> JobCounts:
     )
 
 
-def _work_of(which: sa.Select[Any]) -> sa.Select[Any]:
+def _work_of(job_ids: Sequence[str]) -> sa.Select[Any]:
     # Each media analysis is met once, with the number of its files: a job may have a hundred thousand.
     asked = (
         sa.select(
@@ -65,7 +68,7 @@ def _work_of(which: sa.Select[Any]) -> sa.Select[Any]:
             sa.func.count().label("files"),
             sa.func.count(job_file.c.error_code).label("unread"),
         )
-        .where(job_file.c.job_id.in_(which))
+        .where(job_file.c.job_id.in_(job_ids))
         .group_by(job_file.c.job_id, job_file.c.media_analysis_id)
         .subquery()
     )
@@ -88,7 +91,7 @@ def _work_of(which: sa.Select[Any]) -> sa.Select[Any]:
     )
 
 
-def _running_of(which: sa.Select[Any]) -> sa.Select[Any]:
+def _running_of(job_ids: Sequence[str]) -> sa.Select[Any]:
     # From the few running segments to the jobs, not the other way round: see db.claims.
     running = (
         sa.select(segment.c.id, segment.c.media_analysis_id, (segment.c.lease_until < now()).label("stalled"))
@@ -98,7 +101,7 @@ def _running_of(which: sa.Select[Any]) -> sa.Select[Any]:
     once = (
         sa.select(job_file.c.job_id, running.c.id, running.c.stalled)
         .join(job_file, job_file.c.media_analysis_id == running.c.media_analysis_id)
-        .where(job_file.c.job_id.in_(which))
+        .where(job_file.c.job_id.in_(job_ids))
         .distinct()
         .subquery()
     )

@@ -95,8 +95,8 @@ class JobStore:
         newest = _select_jobs().order_by(job.c.id.desc()).limit(limit)
         with reading(self._engine) as connection:
             jobs = [_record(row) for row in connection.execute(newest)]
-            which = sa.select(newest.subquery().c.id)
-            counts, silent = count_jobs(connection, which), silence(connection, which)
+            numbers = [one.id for one in jobs]
+            counts, silent = count_jobs(connection, numbers), silence(connection, numbers)
         return [JobLine(one, counts[one.id], silent[one.id]) for one in jobs]
 
     def seal(self, job_id: str) -> None:

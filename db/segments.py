@@ -4,6 +4,7 @@
 attempt that was claimed. A refused row never sinks the others of its batch.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,8 @@ from db.wanted import analyses_of
 
 Result = TypeVar("Result")
 
+HAND_S = 10.0
+"""How often a claim begins at the front of the queue again: another process may have queued something there."""
 _EXPIRED = Problem(
     "segment.expired",
     "whoever worked on it fell silent, again and again",
@@ -49,15 +52,31 @@ class _Claim:
     segments: Sequence[ClaimedSegment] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """How far this process has come in a queue, and until when that holds."""
+
+    place: Place
+    until: float
+    """By the monotonic clock."""
+
+
+def _moved(hand: _Hand | None, place: Place) -> _Hand:
+    if hand is None:
+        return _Hand(place, time.monotonic() + HAND_S)
+    more_urgent = place[0] > hand.place[0]  # it came since: what lies before it was passed by long ago
+    return hand if more_urgent else _Hand(place, hand.until)
+
+
 class SegmentStore:
     """Work to be done and its outcomes."""
 
     def __init__(self, engine: Engine, patience_s: float) -> None:
         self._engine = engine
         self._patience_s = patience_s
-        # How far this process has come in each queue it claims from, so that it need not pass by the segments of
-        # other jobs at every claim. Forgotten whenever something is queued again.
-        self._hands: dict[tuple[str | None, MediaKind | None], Place] = {}
+        # In each queue it claims from, so that it need not pass by the segments that are not for it at every claim.
+        # Forgotten whenever something is queued again here; threads share it.
+        self._hands: dict[tuple[str | None, MediaKind | None], _Hand] = {}
 
     def claim(  # noqa: PLR0913  each narrows what is wanted
         self,
@@ -72,10 +91,10 @@ class SegmentStore:
     ) -> list[ClaimedSegment]:
         """Take up to `limit` runnable segments: of one job, of these ids, of one kind, within reach, as asked."""
         wish = Wish(limit, job_id, None if ids is None else tuple(ids), kind, reach)
-        hand = None if job_id is None else self._hands.get((job_id, kind))
+        hand = self._hand((job_id, kind)) if ids is None and (job_id or reach) else None
 
         def work(connection: Connection) -> _Claim:
-            chosen = choose(connection, wish, hand)
+            chosen = choose(connection, wish, None if hand is None else hand.place)
             if not chosen:
                 return _Claim(chosen)
             taken = (
@@ -95,9 +114,13 @@ class SegmentStore:
             return _Claim(chosen, leases, describe(connection, list(leases)))
 
         claim = writing(self._engine, work, self._patience_s, _still_held)
-        if claim.chosen:
-            self._hands[job_id, kind] = claim.chosen[-1]
+        if claim.chosen and ids is None:
+            self._hands[job_id, kind] = _moved(hand, claim.chosen[-1])
         return list(claim.segments)
+
+    def _hand(self, queue: tuple[str | None, MediaKind | None]) -> _Hand | None:
+        hand = self._hands.get(queue)
+        return hand if hand is not None and time.monotonic() < hand.until else None
 
     def commit(self, commits: Sequence[SegmentCommit]) -> list[SegmentOutcome]:
         """Write finished segments with their frames and faces, in one transaction, each under its own fence.

@@ -45,7 +45,7 @@ class WaitingStore:
     def silent_s(self, job_id: str) -> float:
         """Seconds since the submitter of a job was last heard of."""
         with reading(self._engine) as connection:
-            return silence(connection, sa.select(sa.literal(job_id)))[job_id]
+            return silence(connection, [job_id])[job_id]
 
     def notes(self, silent_for_s: float) -> list[str]:
         """What workers and reapers that reported within `silent_for_s` complain of."""

@@ -179,3 +179,16 @@ def test_failures_and_give_backs_are_rung_for_again(store: Store, fleet: FleetSt
     store.segments.give_back([two.fence])
     assert sorted(map(len, fleet.due(9, 16))) == [2]
     assert run_all(store) == 2
+
+
+def test_a_claim_that_passes_others_by_still_takes_what_is_urgent_first_and_what_it_passed_last(store: Store) -> None:
+    reach = Reach((b"main",))
+    admit(store, start(store, 1), dbmaking.photo("not-ours.jpg"), photo("a.jpg"), photo("b.jpg"), photo("c.jpg"))
+    another = Store(store.engine, store.patience_s)
+    (first,) = another.segments.claim("other", 60, 1, reach=reach)
+    (second,) = store.segments.claim("w", 60, 1, reach=reach)
+    another.segments.give_back([first.fence])
+    admit(store, start(store, 2, priority=5), photo("urgent.jpg"))
+    paths = [store.segments.claim("w", 60, 1, reach=reach)[0].path for _ in range(3)]
+    assert [first.path, second.path, *paths] == ["a.jpg", "b.jpg", "urgent.jpg", "c.jpg", "a.jpg"]
+    assert store.segments.claim("w", 60, 1, reach=reach) == []
