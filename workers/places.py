@@ -46,7 +46,7 @@ class NamedPlaces:
     """
 
     def __init__(self, staging: Staging | None = None) -> None:
-        self._errands = Errands(staging)
+        self._fetches = Fetches(staging)
 
     def find(self, claim: ClaimedSegment) -> Whereabouts:
         """The file at the first place that holds the content; else what is wrong at the best place."""
@@ -54,11 +54,11 @@ class NamedPlaces:
 
     def release(self, fences: Iterable[Fence]) -> None:
         """What was fetched for these claims may go."""
-        self._errands.release(fences)
+        self._fetches.release(fences)
 
     def _look(self, claim: ClaimedSegment, location: Location) -> Whereabouts:
         if is_url(location.root):
-            return self._errands.look(claim, location, join_url(location.root, location.relative))
+            return self._fetches.look(claim, location, join_url(location.root, location.relative))
         path = os.path.join(location.root, location.relative)  # noqa: PTH118  names are bytes
         identity = current_identity(path)
         if isinstance(identity, Problem) or (identity.size, identity.mtime_ns) == (location.size, location.mtime_ns):
@@ -71,7 +71,7 @@ class RootedPlaces:
 
     def __init__(self, roots: MediaRoots, staging: Staging | None = None) -> None:
         self._roots = roots
-        self._errands = Errands(staging)
+        self._fetches = Fetches(staging)
         self._trusted = Trusted()
 
     def find(self, claim: ClaimedSegment) -> Whereabouts:
@@ -80,14 +80,14 @@ class RootedPlaces:
 
     def release(self, fences: Iterable[Fence]) -> None:
         """What was fetched for these claims may go."""
-        self._errands.release(fences)
+        self._fetches.release(fences)
 
     def _look(self, claim: ClaimedSegment, location: Location) -> Whereabouts:
         path = self._roots.locate(location)
         if isinstance(path, Problem):
             return path
         if is_url(path):
-            return self._errands.look(claim, location, path)
+            return self._fetches.look(claim, location, path)
         identity = current_identity(path)
         if isinstance(identity, Problem) or self._trusted.holds(identity, claim.sha256):
             return identity
@@ -97,7 +97,7 @@ class RootedPlaces:
         return found
 
 
-class Errands:
+class Fetches:
     """What is fetched, and held, for claims: for each claim one content, from each URL that it was looked for at."""
 
     def __init__(self, staging: Staging | None) -> None:
@@ -110,10 +110,10 @@ class Errands:
         if self._staging is None:
             return NO_STAGING
         with self._lock:
-            errands = self._fetched.setdefault(claim.fence, {})
-            if url not in errands:
-                errands[url] = self._staging.fetch_content(url, location.size, claim.sha256)
-            found = settled(errands[url])
+            wanted = self._fetched.setdefault(claim.fence, {})
+            if url not in wanted:
+                wanted[url] = self._staging.fetch_content(url, location.size, claim.sha256)
+            found = settled(wanted[url])
         if found is None:
             return COMING
         return found.identity if isinstance(found, Staged) else found
@@ -121,9 +121,9 @@ class Errands:
     def release(self, fences: Iterable[Fence]) -> None:
         """These claims need nothing any more."""
         with self._lock:
-            over = [errands for fence in fences if (errands := self._fetched.pop(fence, None))]
-        for errands in over:
-            for fetched in errands.values():
+            over = [wanted for fence in fences if (wanted := self._fetched.pop(fence, None))]
+        for wanted in over:
+            for fetched in wanted.values():
                 let_go(fetched)
 
 

@@ -5,7 +5,7 @@ Nothing is made until the first object is wanted: who works on local files needs
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event, Lock
 from types import TracebackType
@@ -13,11 +13,13 @@ from typing import Self
 
 from db.records import FileIdentity, Problem
 from workers.cache import CacheBusy, MediaCache, Staged, Wanted
+from workers.errands import Errands
 from workers.remote import Remote, RemoteObject
 from workers.settings import Settings
 
 THREADS = 4
 LOOK_EVERY_S = 0.2
+GIVE_UP_S = 2.0
 BUSY_S = 600.0
 """How long room in the cache is waited for while all that lies there is in use."""
 
@@ -40,7 +42,7 @@ class Staging:
         self._made: MediaCache | None = None
         self._lock = Lock()
         self._closed = Event()
-        self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="stage")
+        self._errands: Errands[Staged | Problem] = Errands(THREADS, "stage")
 
     def __enter__(self) -> Self:
         return self
@@ -49,9 +51,9 @@ class Staging:
         self.close()
 
     def close(self) -> None:
-        """Break off what is under way, and wait for that."""
+        """Break off what is under way; a request that hangs is not waited for."""
         self._closed.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._errands.close(GIVE_UP_S)
         self.remote.close()
 
     def fetch(self, listed: FileIdentity, sha256: str | None = None) -> Fetched:
@@ -65,11 +67,8 @@ class Staging:
     def _submit(
         self, url: bytes, size: int, fits: Callable[[RemoteObject], bool], sha256: str | None = None
     ) -> Fetched:
-        if self._closed.is_set():
-            never = Fetched()
-            never.cancel()
-            return never
-        return self._pool.submit(self._stage, Wanted(url, size, lambda: self.remote.read(url, fits), sha256))
+        wanted = Wanted(url, size, lambda: self.remote.read(url, fits), sha256)
+        return self._errands.send(lambda: self._stage(wanted))
 
     def _stage(self, wanted: Wanted) -> Staged | Problem:
         until = time.monotonic() + BUSY_S
