@@ -94,19 +94,21 @@ def _remote_root(url: bytes) -> bytes:
 
 def fleet_roots(settings: Settings) -> MediaRoots:
     """The media roots of a machine that takes part in a fleet. Raises SettingsError where it cannot."""
-    require_server(settings.database_url)
+    require_servers(settings)
     if not settings.media_roots:
         raise SettingsError("no media root is set: a fleet finds files below named roots", _HINT)
     return parse_roots(settings.media_roots)
 
 
-def require_server(database_url: str) -> None:
-    """Raise SettingsError for a database that many machines cannot share."""
-    if database_url.startswith("sqlite"):
+def require_servers(settings: Settings) -> None:
+    """Raise SettingsError for a database or a broker that many machines cannot share."""
+    if settings.database_url.startswith("sqlite"):
         raise SettingsError(
             "a fleet cannot share an SQLite file",
             "set MOODREEL_DATABASE_URL=postgresql://USER:PASSWORD@HOST/DATABASE; `moodreel run` needs no server",
         )
+    if not settings.broker_url.startswith(("redis://", "rediss://", "redis+socket://")):
+        raise SettingsError("the broker must be Redis", "set MOODREEL_BROKER_URL=redis://:PASSWORD@HOST:6379/0")
 
 
 def _is_key(relative: bytes) -> bool:
