@@ -10,8 +10,8 @@ from jobs.errors import ExitCode, JobError
 from jobs.progress import Progress
 
 if TYPE_CHECKING:  # `status` loads this, and has no use for numpy
-    from workers.desk import DeskCounts
     from workers.places import Places
+    from workers.tally import DeskCounts
 
 
 class Stop:

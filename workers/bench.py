@@ -4,16 +4,13 @@ import itertools
 import time
 
 from db.records import Fence
-from workers.desk import Assignment, Desk
+from workers.desk import GRACE_S, Assignment, Desk
 from workers.errors import MODEL_FAULTS, MachineFault
 from workers.events import Event, ItemDone, ItemFailed, Task, TaskEnded
 from workers.failures import ChildCannotStart, ChildStopped
 from workers.lane import Lane
 from workers.limits import ChildLimits, deadline_s
 from workers.messages import SegmentResult
-
-GRACE_S = 60.0
-"""What a lease may outlive the deadline of the work by: a thread that is stuck loses its segments after that."""
 
 
 class Bench:
@@ -30,7 +27,7 @@ class Bench:
     @property
     def is_honest(self) -> bool:
         """Whether the work in hand is still within its time: only then is its lease kept alive."""
-        return time.monotonic() < self._honest_until
+        return self.desk.is_looking or time.monotonic() < self._honest_until
 
     def work(self, assignment: Assignment, limits: ChildLimits) -> None:
         """Analyse and settle. Raises ChildCannotStart, ChildStopped, MachineFault, StoreError; what was not settled

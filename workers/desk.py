@@ -9,7 +9,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 
 import structlog
@@ -24,20 +24,23 @@ from db.records import (
     SegmentFailure,
     SegmentOutcome,
 )
-from db.states import SegmentState
 from db.store import Store
 from workers.analysis import AnalysisSpec
 from workers.errors import MachineFault
 from workers.hashing import never
+from workers.limits import PROBE_BYTES_PER_S
 from workers.messages import AnalyseBatch, SegmentResult, SegmentWork
-from workers.places import COMING, Coming, Places
+from workers.places import COMING, Coming, Places, Whereabouts
 from workers.skills import Territory
+from workers.tally import DeskCounts
 
 log = structlog.get_logger(__name__)
 
 LEASE_S = 60.0
 EXTENSIONS = 4
 """How often a lease is extended while it lasts."""
+GRACE_S = 60.0
+"""What a lease may outlive the deadline of the work by: a thread that is stuck loses its segments after that."""
 LATER_S = 5.0
 """When a claim that was none of ours is handed out again."""
 PHOTO_BATCH = 16
@@ -47,24 +50,6 @@ COMMIT_EVERY_S = 0.25
 FETCH_AHEAD = 2
 """Claims whose files are on their way at most, before no more are taken; a batch of photos may go beyond."""
 LOOK_EVERY_S = 0.1
-
-
-@dataclass(slots=True)
-class DeskCounts:
-    """What this desk has seen settled."""
-
-    segments: int = 0
-    frames: int = 0
-    faces: int = 0
-    media_s: float = 0.0
-    failures: int = 0
-    """Failures charged, retried ones included."""
-    failed: int = 0
-    """Segments that will not be tried again."""
-    refused: int = 0
-    """Outcomes that came too late: somebody else had the segment."""
-    cpu_s: float = 0.0
-    stages_s: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +89,18 @@ class Desk:
         self._media_s: dict[Fence, float] = {}
         self._oldest = 0.0
         self._extended = time.monotonic()
+        self._looking_until = 0.0
         self.counts = DeskCounts()
 
     @property
     def holding(self) -> bool:
         """Whether a claim of ours still waits for its outcome."""
         return bool(self._held)
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether a file is being read to prove what it holds, and may take the time: a film of many gigabytes does."""
+        return time.monotonic() < self._looking_until
 
     @property
     def fences(self) -> list[Fence]:
@@ -146,8 +137,7 @@ class Desk:
         self._stamp()
         self._commits.append(commit)
         self._media_s[claim.fence] = claim.spec.end_s - claim.spec.start_s
-        for stage, seconds in result.stages_s.items():
-            self.counts.stages_s[stage] = self.counts.stages_s.get(stage, 0.0) + seconds
+        self.counts.spent(result.stages_s)
 
     def failed(self, claim: ClaimedSegment, problem: Problem) -> None:
         """A segment failed once."""
@@ -238,7 +228,7 @@ class Desk:
         """Those of the claims that can be worked on now; the others have failed, or their files are coming."""
         # Until all are looked for, they count as coming: so none is lost where the machine turns out to be at fault.
         self._coming += [claim for claim in claims if claim not in self._coming]
-        places = {claim.fence: self._places.find(claim) for claim in claims}
+        places = {claim.fence: self._look_for(claim) for claim in claims}
         self._coming = [claim for claim in self._coming if isinstance(places.get(claim.fence, COMING), Coming)]
         works = []
         for claim in claims:
@@ -250,27 +240,24 @@ class Desk:
                     works.append((claim, SegmentWork(found, claim.facts, claim.spec, spec)))
         return works
 
+    def _look_for(self, claim: ClaimedSegment) -> Whereabouts:
+        self._looking_until = time.monotonic() + GRACE_S + claim.size_bytes / PROBE_BYTES_PER_S
+        try:
+            return self._places.find(claim)
+        finally:
+            self._looking_until = 0.0
+
     def _committed(self, outcomes: Sequence[SegmentOutcome]) -> None:
         for commit, outcome in zip(self._commits, outcomes, strict=True):
             media_s = self._media_s.pop(commit.fence)
-            if not self._settled(outcome):
-                continue
-            if outcome.state is not SegmentState.DONE:  # numbers that no database holds: it failed, for good
-                self.counts.failures += 1
-                self.counts.failed += 1
-                continue
-            self.counts.segments += 1
-            self.counts.frames += len(commit.frames)
-            self.counts.faces += sum(len(frame.faces) for frame in commit.frames)
-            self.counts.media_s += media_s
-            self.counts.cpu_s += commit.cpu_s
+            if self._settled(outcome):
+                self.counts.committed(commit, outcome, media_s)
         self._commits = []
 
     def _charged(self, outcomes: Sequence[SegmentOutcome]) -> None:
         for outcome in outcomes:
             if self._settled(outcome):
-                self.counts.failures += 1
-                self.counts.failed += outcome.state is SegmentState.FAILED
+                self.counts.charged(outcome)
         self._failures = []
 
     def _settled(self, outcome: SegmentOutcome) -> bool:

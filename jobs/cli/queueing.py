@@ -101,7 +101,7 @@ def _seen(store: "Store", job: "JobRecord", since: "datetime", elapsed_s: float)
     from db.pace import PaceStore
     from db.states import JobState
     from jobs.control import Ending, RunOutcome
-    from workers.desk import DeskCounts
+    from workers.tally import DeskCounts
 
     now, done = store.jobs.counts(job.id), PaceStore(store.engine).done_since(job.id, since)
     cancelled = store.jobs.get(job.id).state is JobState.CANCELLED

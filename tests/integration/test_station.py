@@ -1,11 +1,13 @@
 """A worker's station with real children: bells, strangers' work, cancellation, the end."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from db.records import ClaimedSegment
 from db.store import Store
 from jobs.control import Controls, Stop
 from jobs.intake import Intake
@@ -17,7 +19,7 @@ from tests.acceptance.runs import wait_until
 from tests.integration.test_runner import request_for
 from workers.desk import Terms
 from workers.limits import ChildLimits
-from workers.places import NamedPlaces
+from workers.places import NamedPlaces, Whereabouts
 from workers.station import Crew, Station
 from workers.supervisor import Supervisor
 
@@ -88,3 +90,36 @@ def test_a_station_that_closes_gives_back_what_it_had_in_hand(store: Store, tmp_
     worker.join()
     counts = store.jobs.counts(job)
     assert (counts.queued, counts.running, counts.failed) == (2, 0, 0)
+
+
+class SlowToProve(NamedPlaces):
+    """A huge film on a slow share: proving what it holds takes longer than a lease."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proven = threading.Event()
+
+    def find(self, claim: ClaimedSegment) -> Whereabouts:
+        self.proven.wait()
+        return super().find(claim)
+
+
+def test_a_lease_is_held_while_a_file_is_read_to_prove_what_it_holds(store: Store, tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    write_photo(media / "a.jpg", 1)
+    job = submitted(store, media)
+    places, lease_s = SlowToProve(), 3.0
+    station = Station(store, "host:1", places, Terms(lease_s=lease_s), Crew(ChildLimits()))
+    worker = threading.Thread(target=station.serve, args=([1],))
+    worker.start()
+    try:
+        wait_until(lambda: store.jobs.counts(job).running == 1)
+        time.sleep(1.5 * lease_s)
+        assert store.segments.expire() == 0
+    finally:
+        places.proven.set()
+        worker.join()
+        station.close()
+    counts = store.jobs.counts(job)
+    assert (counts.done, counts.failed) == (1, 0)
