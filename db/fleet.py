@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from db.claims import analysis_of_segment, named_root
 from db.clock import now
-from db.engine import dialect_insert, reading, translated, writing
+from db.engine import dialect_insert, patient, reading, translated, writing
 from db.records import Fence, MediaKind
 from db.schema import analysis, job, job_file, media_analysis, runnable, segment, worker
 from db.states import JobState, MediaAnalysisState, SegmentState
@@ -108,6 +108,7 @@ class FleetStore:
 
         writing(self._engine, work, self._patience_s)
 
+    @patient
     def workers(self, silent_for_s: float) -> list[WorkerReport]:
         """The workers that reported within `silent_for_s`, and have not left; the reaper is no worker."""
         recent = sa.select(worker).where(worker.c.seen_at > now(-silent_for_s), worker.c.state != "gone")
@@ -131,6 +132,7 @@ class FleetStore:
         statement = sa.delete(worker).where(worker.c.seen_at < now(-silent_for_s))
         writing(self._engine, lambda connection: connection.execute(statement), self._patience_s)
 
+    @patient
     def analyses(self, known: Sequence[int] = ()) -> list[tuple[int, str]]:
         """Every analysis that is not among `known`: its id, and its spec as JSON."""
         wanted = sa.select(analysis.c.id, analysis.c.spec_json).where(analysis.c.id.not_in(known))

@@ -32,6 +32,8 @@ DRAIN_S = 20.0
 """How long segments in hand may run on once the worker is to stop; then they go back untouched."""
 PAUSE_S = 30.0
 """When a machine that could not work is tried again."""
+DATABASE_PAUSE_S = 5.0
+"""The same where only the database could not be reached: it is asked before anything is claimed."""
 FORGET_S = 10.0
 
 
@@ -81,7 +83,7 @@ class Station:
         try:
             self._stint(self._bench(), segment_ids, until)
         except StoreError as error:
-            self._pause(str(error))
+            self._pause(str(error), DATABASE_PAUSE_S)
         except Exception as error:
             # A mistake of ours must not burn through the queue: what was claimed runs out of its lease meanwhile.
             log.exception("action=stint-broken")
@@ -131,8 +133,8 @@ class Station:
         else:
             self._resume()
 
-    def _pause(self, trouble: str) -> None:
-        self._resumes_at = time.monotonic() + PAUSE_S
+    def _pause(self, trouble: str, pause_s: float = PAUSE_S) -> None:
+        self._resumes_at = time.monotonic() + pause_s
         if self._trouble is None:
             log.error("action=paused", reason=trouble)
         self._trouble = trouble
