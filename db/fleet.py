@@ -21,6 +21,8 @@ from db.states import JobState, MediaAnalysisState, SegmentState
 
 RING_AGAIN_S = 30.0
 """A segment that nobody claimed for this long is rung for once more: its message is lost, or waits behind others."""
+SEAT_S = 12.0
+"""A reaper that does not stir for this long (frozen, or its machine lost power) loses its seat to another."""
 _REAPER_LOCK = 0x4D4F4F44_52454150
 
 
@@ -160,17 +162,20 @@ class FleetStore:
         """The reaper's seat, if it is free: PostgreSQL elects one, and frees the seat of one that died."""
         with translated(), self._engine.connect() as connection:
             elected = bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(_REAPER_LOCK))).scalar_one())
+            if elected:  # a frozen machine's connection looks alive to the server, for hours
+                connection.execute(sa.text(f"SET idle_session_timeout = '{SEAT_S:.0f}s'"))
             connection.commit()
             try:
                 yield Seat(connection) if elected else None
             finally:
                 if elected and not connection.invalidated:
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(_REAPER_LOCK)))
+                    connection.execute(sa.text("RESET idle_session_timeout"))
                     connection.commit()
 
 
 class Seat:
-    """The one reaper's: held as long as its connection lives."""
+    """The one reaper's: held as long as its connection lives, and is used every few seconds."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

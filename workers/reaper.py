@@ -52,7 +52,7 @@ class Reaper:
         while not over:
             try:
                 with self._fleet.reaping() as seat:
-                    over = self._reign(seat, wait) if seat is not None else wait(TICK_S)
+                    over = self._stand_by(wait) if seat is None else self._reign(seat, wait)
             except StoreError as error:
                 self._say(str(error))
                 over = wait(TICK_S)
@@ -71,6 +71,10 @@ class Reaper:
         self._say(trouble)
         self._fleet.forget_workers(FORGET_WORKERS_S)
         return Tick(expired, sent, self._fleet.finish_jobs(), trouble)
+
+    def _stand_by(self, wait: Callable[[float], bool]) -> bool:
+        self._say(None)  # whatever it was, another minds it
+        return wait(TICK_S)
 
     def _reign(self, seat: Seat, wait: Callable[[float], bool]) -> bool:
         log.info("action=reaper-elected")
