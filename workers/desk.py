@@ -14,6 +14,7 @@ from threading import Lock
 
 import structlog
 
+from db.errors import StoreError
 from db.records import (
     ClaimedSegment,
     Fence,
@@ -190,6 +191,12 @@ class Desk:
         self._singles.clear()
         self._coming.clear()
 
+    def lose_sight(self) -> None:
+        """Nobody works on what is still held, by a mistake: its leases shall run out, and be counted."""
+        if lost := self.fences:
+            log.error("action=claims-lost", segments=[fence.segment_id for fence in lost])
+            self._let_go(lost)
+
     def _claim(self, ids: Sequence[int] | None) -> list[ClaimedSegment]:
         if self._singles:
             return [self._singles.popleft()]
@@ -197,7 +204,11 @@ class Desk:
             return []
         claims = self._fetch(ids, 1)
         if claims and claims[0].facts.kind == "photo" and not claims[0].failures:
-            claims += self._fetch(ids, PHOTO_BATCH - 1, "photo")
+            try:
+                claims += self._fetch(ids, PHOTO_BATCH - 1, "photo")
+            except StoreError:
+                self._singles.extend(claims)
+                raise
         # What has failed before runs alone: if it takes its child with it, no other is held up.
         self._singles.extend(claim for claim in claims[1:] if claim.failures)
         return [claim for claim in claims if not claim.failures] or claims[:1]

@@ -121,6 +121,7 @@ class Station:
         finally:
             bench.desk.give_back_singles()
             bench.desk.flush()
+            bench.desk.lose_sight()
             if named:  # not claimed by us: taken by another, or not for us
                 self._fleet.unring(named)
 

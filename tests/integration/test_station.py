@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from db.errors import DatabaseUnavailable
 from db.records import ClaimedSegment
 from db.store import Store
 from jobs.control import Controls, Stop
@@ -20,6 +21,7 @@ from tests.integration.test_runner import request_for
 from workers.desk import Terms
 from workers.limits import ChildLimits
 from workers.places import NamedPlaces, Whereabouts
+from workers.skills import Territory
 from workers.station import Crew, Station
 from workers.supervisor import Supervisor
 
@@ -123,3 +125,38 @@ def test_a_lease_is_held_while_a_file_is_read_to_prove_what_it_holds(store: Stor
         station.close()
     counts = store.jobs.counts(job)
     assert (counts.done, counts.failed) == (1, 0)
+
+
+class LostFromSight(Territory):
+    """What a worker may claim, asked of a database that is away the second time."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def reach(self) -> None:  # type: ignore[override]  # everything is within reach
+        self._asked += 1
+        if self._asked == 2:
+            raise DatabaseUnavailable("it restarts", "wait")
+
+    def holds(self, _claim: ClaimedSegment) -> bool:
+        return True
+
+
+@pytest.mark.logs_errors
+def test_a_database_that_goes_away_between_two_claims_costs_the_first_nothing(store: Store, tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    for number in range(3):
+        write_photo(media / f"{number}.jpg", number)
+    job = submitted(store, media)
+    station = Station(store, "host:1", NamedPlaces(), Terms(territory=LostFromSight()), Crew(ChildLimits()))
+    try:
+        station.serve([1, 2, 3])
+        counts = store.jobs.counts(job)
+        assert (counts.queued, counts.running, counts.done) == (3, 0, 0)
+        assert station.trouble == "it restarts"
+        station.serve([1, 2, 3])
+    finally:
+        station.close()
+    assert store.jobs.counts(job).done == 3
+    assert store.segments.expire() == 0
