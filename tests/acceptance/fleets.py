@@ -41,10 +41,10 @@ class Trace:
     expiries: list[int]
 
 
-def undisturbed(folder: Path, place: Path, *options: str) -> Rows:
+def undisturbed(folder: Path, place: Path, *options: str, **environment: str) -> Rows:
     """What an embedded run of `folder` finds, in a database of its own below `place`."""
     place.mkdir(parents=True, exist_ok=True)
-    ended = moodreel("run", folder, *options, "--json", cwd=place)
+    ended = moodreel("run", folder, *options, "--json", cwd=place, **environment)
     assert ended.code in (0, 1), ended.err  # 1: some file cannot be read, and that is part of what is compared
     assert ended.summary["ending"] == "finished", ended.err
     return _sorted(rows(place / "moodreel.db"))
