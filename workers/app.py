@@ -21,15 +21,16 @@ from redis.exceptions import RedisError
 from db.errors import StoreError
 from workers.bell import BrokerLost, Line
 from workers.errors import SettingsError
+from workers.gate import TASK
 from workers.machine import Duty, Machine
 from workers.roots import fleet_roots
 from workers.settings import Settings
 from workers.skills import CPU, QUEUES
+from workers.transport import install
 
 PREFIX = "moodreel:"
 EPOCH = "epoch"
 """A key that tells a broker that kept its memory from one that came back empty."""
-TASK = "moodreel.segment"
 VISIBILITY_S = 900
 """When a message that a dead worker held is delivered again. The database's leases are shorter: this is a long stop."""
 
@@ -46,7 +47,15 @@ class MoodreelCelery(Celery):  # type: ignore[misc]  # Celery has no types
         return Settings.load()
 
 
+install()
 app = MoodreelCelery("moodreel", include=["workers.tasks"])
+
+
+@app.on_after_finalize.connect(weak=False)  # type: ignore[untyped-decorator]
+def _keep_to_our_task(sender: Celery, **_: Any) -> None:
+    """Celery's own tasks would send messages of a stranger's choice; nothing of ours uses them."""
+    for name in [name for name in sender.tasks if name != TASK]:
+        sender.tasks.unregister(name)
 
 
 def _configuration() -> dict[str, Any]:
