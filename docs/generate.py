@@ -69,7 +69,13 @@ def settings() -> str:
     from workers.knobs import KNOBS
 
     rows = [
-        (f"`{knob.variable}`", f"`{knob.name}`", knob.shown_default or str(knob.default), _range(knob), knob.help)
+        (
+            f"`{knob.variable}`",
+            "not there" if knob.secret else f"`{knob.name}`",
+            knob.shown_default or str(knob.default),
+            _range(knob),
+            knob.help,
+        )
         for knob in KNOBS.values()
     ]
     intro = (

@@ -16,6 +16,8 @@ class Knob:
     low: float | None = None
     high: float | None = None
     shown_default: str = ""
+    secret: bool = False
+    """A key: read from the environment only, never from moodreel.toml or a command line, and never shown."""
 
     @property
     def variable(self) -> str:
@@ -63,6 +65,27 @@ KNOBS = {
         ),
         Knob("cache_mb", 10_240, "Most that staged media may take there, in MB", 64, 1_000_000_000),
         Knob("model_cache", None, "Folder of downloaded models", shown_default="the user's cache folder"),
+        Knob(
+            "azure_endpoint",
+            None,
+            "Azure Face: https://RESOURCE.cognitiveservices.azure.com, or a container of it",
+            shown_default="none",
+        ),
+        Knob(
+            "azure_key",
+            None,
+            "Key of Azure Face; in the environment only, or use azure_key_file",
+            shown_default="none",
+            secret=True,
+        ),
+        Knob(
+            "azure_key_file",
+            None,
+            "File with the key of Azure Face, which only its owner may read",
+            shown_default="none",
+        ),
+        Knob("ferplus_url", "http://localhost:5002/score", "Scoring container of the scorer ferplus-http"),
+        Knob("service_timeout_s", 30.0, "Seconds a service gets to answer one call", 1, 600),
         Knob("log_level", "warning", "What is logged to stderr: debug, info, warning or error"),
     )
 }

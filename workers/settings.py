@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -32,6 +32,18 @@ def _field(name: str) -> Any:
     return Field(default=one.default, ge=one.low, le=one.high, description=one.help)
 
 
+class _File(TomlConfigSettingsSource):
+    """moodreel.toml, which lies among people's files and is checked in: no key belongs there."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        for name in found:
+            if name in KNOBS and knob(name).secret:
+                hint = f"set {knob(name).variable}, or write it to a file that only you may read: {name}_file"
+                raise SettingsError(f"{name} does not belong in {TOML_FILE}", hint)
+        return found
+
+
 class Settings(BaseSettings):
     """Everything that is configured rather than asked. Read once, at the entry point."""
 
@@ -51,6 +63,11 @@ class Settings(BaseSettings):
     cache: Path | None = _field("cache")
     cache_mb: int = _field("cache_mb")
     model_cache: Path | None = _field("model_cache")
+    azure_endpoint: str | None = _field("azure_endpoint")
+    azure_key: SecretStr | None = _field("azure_key")
+    azure_key_file: Path | None = _field("azure_key_file")
+    ferplus_url: str = _field("ferplus_url")
+    service_timeout_s: float = _field("service_timeout_s")
     log_level: Literal["debug", "info", "warning", "error"] = _field("log_level")
 
     @field_validator("log_level", "device", mode="before")
@@ -69,7 +86,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options, environment, file: the first that says something wins."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _File(settings_cls)
 
     @classmethod
     def load(cls, **options: Any) -> Self:

@@ -70,3 +70,19 @@ def test_a_file_that_is_no_toml_is_refused(nowhere: Path) -> None:
     (nowhere / "moodreel.toml").write_text("workers 3")
     with pytest.raises(SettingsError, match=r"moodreel\.toml"):
         Settings.load()
+
+
+def test_a_key_is_read_from_the_environment_and_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODREEL_AZURE_KEY", "canary-key")
+    settings = Settings.load()
+    assert settings.azure_key is not None
+    assert settings.azure_key.get_secret_value() == "canary-key"
+    assert "canary" not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_a_key_in_moodreel_toml_is_refused_without_being_quoted(nowhere: Path) -> None:
+    (nowhere / "moodreel.toml").write_text('azure_key = "canary-key"\n')
+    with pytest.raises(SettingsError, match="azure_key does not belong in") as refused:
+        Settings.load()
+    assert "MOODREEL_AZURE_KEY" in refused.value.hint
+    assert "canary" not in f"{refused.value} {refused.value.hint}"

@@ -1,0 +1,108 @@
+"""A planned sheet as the picture that a service gets: crops scaled into their cells, encoded within its limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.services.base import PictureCard
+from workers.services.packing import PICTURE_PX, Box, CropShape, Sheet, plan
+
+Pixels = NDArray[np.uint8]
+
+BACKGROUND = 127
+QUALITIES = (95, 90, 80, 70)
+"""Of a JPEG, best first; below the last, a sheet gets fewer faces."""
+_COMMENT = b"\xff\xfe"
+_LONGEST_COMMENT = 65_533
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A face with its surroundings (about 1.6 times its box): BGR uint8 [height, width, 3], and where the face lies."""
+
+    pixels: Pixels
+    face_xywh: Box
+
+    @property
+    def shape(self) -> CropShape:
+        """All that planning needs."""
+        height, width = self.pixels.shape[:2]
+        return CropShape(width, height, self.face_xywh)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A sheet that is ready to be sent."""
+
+    sheet: Sheet
+    picture: bytes
+
+
+class TooManyBytes(Exception):
+    """A sheet that fits the service's limit at no quality: put fewer faces on it."""
+
+
+def pack(crops: Sequence[Crop], card: PictureCard, picture_px: int = PICTURE_PX) -> Packed:
+    """The first of the crops on one sheet: as many as the service takes in a picture, and its byte limit allows.
+
+    The same crops always make the same bytes. Raises ValueError where not even one can be sent.
+    """
+    count = min(len(crops), card.max_faces)
+    while True:
+        sheet = plan([crop.shape for crop in crops[:count]], card, picture_px)
+        try:
+            return Packed(sheet, encode(draw(sheet, crops[:count]), card))
+        except TooManyBytes as error:
+            if count == 1:
+                raise ValueError(str(error)) from error
+            count = (count + 1) // 2
+
+
+def draw(sheet: Sheet, crops: Sequence[Crop]) -> Pixels:
+    """The sheet in BGR, uint8 [height, width, 3]; crops in the order of its cells."""
+    pixels = np.full((sheet.height, sheet.width, 3), BACKGROUND, np.uint8)
+    for cell, crop in zip(sheet.cells, crops, strict=True):
+        x, y, width, height = cell.picture_xywh
+        pixels[y : y + height, x : x + width] = _scaled(crop.pixels, width, height)
+    return pixels
+
+
+def _scaled(crop: Pixels, width: int, height: int) -> Pixels:
+    """By area averaging when it shrinks, so that fine detail does not alias; smoothly when it grows."""
+    shrinks = width < crop.shape[1] or height < crop.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(crop, (width, height), interpolation=how).astype(np.uint8, copy=False)
+
+
+def encode(pixels: Pixels, card: PictureCard) -> bytes:
+    """JPEG, or PNG for a service that takes no JPEG, within its limits. Raises TooManyBytes."""
+    size = 0
+    for suffix, options in _ways(card.formats):
+        done, encoded = cv2.imencode(suffix, pixels, options)
+        if not done:
+            raise RuntimeError(f"OpenCV encodes no {suffix} of shape {pixels.shape}")
+        size = len(encoded)
+        if size <= card.max_bytes:
+            picture = encoded.tobytes()
+            return _padded(picture, card.min_bytes) if suffix == ".jpg" else picture
+    raise TooManyBytes(f"a sheet of {pixels.shape[1]} x {pixels.shape[0]} takes {size:,} bytes of {card.max_bytes:,}")
+
+
+def _ways(formats: tuple[str, ...]) -> list[tuple[str, list[int]]]:
+    if "jpeg" not in formats:
+        return [(".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])]
+    full_colour = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    return [(".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *full_colour]) for quality in QUALITIES]
+
+
+def _padded(jpeg: bytes, least_bytes: int) -> bytes:
+    """The same picture with as long a comment as makes it `least_bytes`: some services refuse smaller files."""
+    lacking = least_bytes - len(jpeg)
+    if lacking <= 0:
+        return jpeg
+    comment = bytes(min(lacking, _LONGEST_COMMENT))
+    start, rest = jpeg[:2], jpeg[2:]
+    return start + _COMMENT + (len(comment) + 2).to_bytes(2, "big") + comment + rest
