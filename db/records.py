@@ -264,6 +264,8 @@ class SegmentFailure:
 
     fence: Fence
     problem: Problem
+    delay_s: float = 0.0
+    """Before it may be tried again."""
 
 
 @dataclass(frozen=True, slots=True)

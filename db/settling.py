@@ -55,9 +55,9 @@ class Settling:
             return SegmentOutcome(fence, False, None)
         over = problem.permanent or row.failures + 1 >= row.max_failures
         state = SegmentState.FAILED if over else SegmentState.QUEUED
-        held = self.let_go(
-            [fence], state=state, failures=row.failures + 1, dispatched_at=None, **problem_columns(problem)
-        )
+        later = now(failure.delay_s) if failure.delay_s and not over else None
+        charged = {"failures": row.failures + 1, "not_before": later, "dispatched_at": None}
+        held = self.let_go([fence], state=state, **charged, **problem_columns(problem))
         if over:
             advance(self._connection, [Gain(held[fence].media_analysis_id, segments_failed=1)])
         return SegmentOutcome(fence, True, state)

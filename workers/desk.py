@@ -43,7 +43,7 @@ EXTENSIONS = 4
 GRACE_S = 60.0
 """What a lease may outlive the deadline of the work by: a thread that is stuck loses its segments after that."""
 LATER_S = 5.0
-"""When a claim that was none of ours is handed out again."""
+"""When a claim that was none of ours is handed out again, or one whose file was not there."""
 PHOTO_BATCH = 16
 COMMIT_SEGMENTS = 32
 COMMIT_FRAMES = 2000
@@ -140,10 +140,10 @@ class Desk:
         self._media_s[claim.fence] = claim.spec.end_s - claim.spec.start_s
         self.counts.spent(result.stages_s)
 
-    def failed(self, claim: ClaimedSegment, problem: Problem) -> None:
-        """A segment failed once."""
+    def failed(self, claim: ClaimedSegment, problem: Problem, delay_s: float = 0.0) -> None:
+        """A segment failed once; it may be tried again after so long."""
         self._stamp()
-        self._failures.append(SegmentFailure(claim.fence, problem))
+        self._failures.append(SegmentFailure(claim.fence, problem, delay_s))
 
     def keep(self, claims: Sequence[ClaimedSegment]) -> None:
         """Segments that were not reached because their batch's child died: each is handed out again, alone."""
@@ -245,7 +245,7 @@ class Desk:
         for claim in claims:
             match places[claim.fence]:
                 case Problem() as problem:
-                    self.failed(claim, problem)
+                    self.failed(claim, problem, 0.0 if self._terms.territory is None else LATER_S)
                 case FileIdentity() as found:
                     spec = AnalysisSpec.from_json(claim.spec_json)
                     works.append((claim, SegmentWork(found, claim.facts, claim.spec, spec)))

@@ -19,6 +19,7 @@ from db.store import Store
 from workers.bell import Bell, Broker, BrokerLost
 from workers.desk import Terms
 from workers.ears import Ears
+from workers.mounts import Mounts
 from workers.places import RootedPlaces
 from workers.reaper import Reaper
 from workers.roots import MediaRoots
@@ -50,19 +51,19 @@ def unique_name() -> str:
 class Reporter:
     """Tells the database, every few seconds, that we are there."""
 
-    def __init__(self, store: Store, name: str, duty: Duty, roots: Sequence[str] = ()) -> None:
+    def __init__(self, store: Store, name: str, duty: Duty, roots: Callable[[], Sequence[str]] = tuple) -> None:
         self._fleet = FleetStore(store.engine, store.patience_s)
         self._name = name
         self._duty = duty
-        self._roots = ",".join(roots)
+        self._roots = roots
 
     def report(self, state: str = "working", note: str | None = None) -> None:
         """Once. Raises StoreError."""
         host = socket.gethostname()
         version = metadata.version("moodreel")
-        queues = ",".join(self._duty.queues)
+        queues, roots = ",".join(self._duty.queues), ",".join(self._roots())
         report = WorkerReport(
-            self._name, host, os.getpid(), queues, self._duty.concurrency, version, state, note, self._roots
+            self._name, host, os.getpid(), queues, self._duty.concurrency, version, state, note, roots
         )
         self._fleet.report(report)
 
@@ -89,14 +90,15 @@ class Machine:
         brief = Store(self._store.engine, BRIEF_S)
         fleet = FleetStore(self._store.engine, BRIEF_S)
         self._skills = Skills(fleet)
-        territory = Territory(self._skills, tuple(roots.folders), duty.queues)
+        self._mounts = Mounts(roots)
+        territory = Territory(self._skills, self._mounts, duty.queues)
         terms = Terms(territory=territory, lease_s=settings.lease_s)
         self._staging = staging_of(settings)
-        places = RootedPlaces(roots, self._staging)
+        places = RootedPlaces(roots, self._mounts, self._staging)
         self._station = Station(self._store, name, places, terms, Crew(settings.limits, settings.device))
         self._bell = Bell(fleet, self._skills, broker)
         self._reaper = Reaper(brief, Bell(fleet, self._skills, broker))
-        reporter = Reporter(brief, name, duty, tuple(roots.folders))
+        reporter = Reporter(brief, name, duty, self._mounts.names)
         self._over = threading.Event()
         self._reaping = threading.Thread(target=self._reaper.run, args=(self._over.wait,), name="reaper", daemon=True)
         self._reporting = threading.Thread(
@@ -149,5 +151,5 @@ class Machine:
     def _state(self) -> tuple[str, str | None]:
         if self._station.trouble is not None:
             return "paused", self._station.trouble
-        notes = [*self._skills.lacks(), *filter(None, (self._reaper.trouble,))]
+        notes = [*self._mounts.lacks(), *self._skills.lacks(), *filter(None, (self._reaper.trouble,))]
         return "working", "; ".join(notes) or None

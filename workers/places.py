@@ -5,12 +5,14 @@ What lies in an object store is brought here first, in the background: until the
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from threading import Lock
 from typing import Protocol
 
 from db.records import ClaimedSegment, Fence, FileIdentity, Location, Problem
 from workers.cache import Staged
 from workers.hashing import OTHER, current_identity, sha256_of
+from workers.mounts import Mounts
 from workers.roots import MediaRoots
 from workers.staging import Fetched, Staging, let_go, settled
 from workers.trust import Trusted
@@ -31,8 +33,8 @@ class Places(Protocol):
     def find(self, claim: ClaimedSegment) -> Whereabouts:
         """The file at the first place that holds the content; else what is wrong at the best place.
 
-        What was fetched for a claim stays until the claim is released. Raises CacheFault where this machine is at
-        fault.
+        What was fetched for a claim stays until the claim is released. Raises MachineFault where this machine
+        is at fault.
         """
 
     def release(self, fences: Iterable[Fence]) -> None:
@@ -67,16 +69,23 @@ class NamedPlaces:
 
 
 class RootedPlaces:
-    """Files below media roots mounted here: each is hashed before it is trusted, and again when it changes."""
+    """Files below media roots mounted here: each is hashed before it is trusted, and again when it changes.
 
-    def __init__(self, roots: MediaRoots, staging: Staging | None = None) -> None:
+    What is not there now may come: a client of a network share sees new files late.
+    """
+
+    def __init__(self, roots: MediaRoots, mounts: Mounts, staging: Staging | None = None) -> None:
         self._roots = roots
+        self._mounts = mounts
         self._fetches = Fetches(staging)
         self._trusted = Trusted()
 
     def find(self, claim: ClaimedSegment) -> Whereabouts:
         """The file at the first place that holds the content; else what is wrong at the best place."""
-        return _first(claim, self._look)
+        found = _first(claim, self._look)
+        if isinstance(found, Problem):
+            self._mounts.require(claim)
+        return found
 
     def release(self, fences: Iterable[Fence]) -> None:
         """What was fetched for these claims may go."""
@@ -89,7 +98,9 @@ class RootedPlaces:
         if is_url(path):
             return self._fetches.look(claim, location, path)
         identity = current_identity(path)
-        if isinstance(identity, Problem) or self._trusted.holds(identity, claim.sha256):
+        if isinstance(identity, Problem):
+            return replace(identity, permanent=False)
+        if self._trusted.holds(identity, claim.sha256):
             return identity
         found = _if_content(identity, location.size, claim.sha256)
         if isinstance(found, FileIdentity):

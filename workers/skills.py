@@ -17,6 +17,7 @@ from db.records import ClaimedSegment
 from workers.analysis import PIPELINE_REVISION, AnalysisSpec
 from workers.detection import catalogue as detectors
 from workers.errors import ModelError
+from workers.mounts import Mounts
 from workers.scoring import catalogue as scorers
 
 log = structlog.get_logger(__name__)
@@ -101,14 +102,15 @@ class Skills:
 class Territory:
     """What one worker claims: what it can do, below the media roots that it has, for its queues."""
 
-    def __init__(self, skills: Skills, roots: Sequence[str], queues: Sequence[str]) -> None:
+    def __init__(self, skills: Skills, mounts: Mounts, queues: Sequence[str]) -> None:
         self._skills = skills
-        self._roots = tuple(name.encode() for name in roots)
+        self._mounts = mounts
         self._queues = tuple(queues)
 
     def reach(self) -> Reach:
-        """For the claim. Raises StoreError."""
-        return Reach(self._roots, self._skills.refused(self._queues))
+        """For the claim. Raises StoreError, and MachineFault where no root is mounted."""
+        roots = tuple(name.encode() for name in self._mounts.present())
+        return Reach(roots, self._skills.refused(self._queues))
 
     def holds(self, claim: ClaimedSegment) -> bool:
         """Whether a claim is ours to do: an analysis may be newer than what `reach` knew of."""

@@ -11,6 +11,7 @@ from db.records import ClaimedSegment, Fence, FileIdentity, Location, MediaFacts
 from tests.support.objectstore import BUCKET, ObjectStore
 from workers.cache import CacheDiskFull
 from workers.errors import SettingsError
+from workers.mounts import Mounts
 from workers.places import Coming, NamedPlaces, Places, RootedPlaces
 from workers.roots import parse_roots
 from workers.staging import Staging
@@ -48,6 +49,11 @@ def staging(objects: ObjectStore, tmp_path: Path) -> Iterator[Staging]:
         yield one
 
 
+def rooted(text: str, staging: Staging) -> RootedPlaces:
+    roots = parse_roots(text)
+    return RootedPlaces(roots, Mounts(roots), staging)
+
+
 def find(places: Places, wanted: ClaimedSegment) -> FileIdentity | Problem:
     until = time.monotonic() + 60
     while isinstance(found := places.find(wanted), Coming):
@@ -67,8 +73,8 @@ def test_one_worker_reads_the_store_and_another_a_mount_of_the_same_root(
     (tmp_path / "mnt" / "day 1").mkdir(parents=True)
     (tmp_path / "mnt" / "day 1" / "a.jpg").write_bytes(CONTENT)
     wanted = claim((b"cloud", b"day 1/a.jpg"))
-    there = find(RootedPlaces(parse_roots(CLOUD), staging), wanted)
-    here = find(RootedPlaces(parse_roots(f"cloud={tmp_path / 'mnt'}"), staging), wanted)
+    there = find(rooted(CLOUD, staging), wanted)
+    here = find(rooted(f"cloud={tmp_path / 'mnt'}", staging), wanted)
     assert isinstance(there, FileIdentity)
     assert isinstance(here, FileIdentity)
     assert Path(there.path.decode()).read_bytes() == Path(here.path.decode()).read_bytes() == CONTENT
@@ -95,7 +101,7 @@ def test_nothing_outside_the_prefix_is_opened(relative: bytes, objects: ObjectSt
     location = Location(b"cloud", relative, "x", len(CONTENT), 1)
     assert code(parse_roots(CLOUD).locate(location)) == "path.outside_root"  # type: ignore[arg-type]
     wanted = claim((b"cloud", b"%2e%2e/secret.jpg"))
-    assert code(find(RootedPlaces(parse_roots(CLOUD), staging), wanted)) == "remote.not_found"
+    assert code(find(rooted(CLOUD, staging), wanted)) == "remote.not_found"
     assert not objects.reads()
 
 

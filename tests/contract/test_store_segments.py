@@ -174,6 +174,16 @@ def test_a_permanent_reason_fails_at_once(store: Store) -> None:
     assert store.segments.fail([SegmentFailure(claimed.fence, HOPELESS)])[0].state == SegmentState.FAILED
 
 
+def test_a_failure_that_may_pass_is_not_tried_again_at_once(store: Store) -> None:
+    admit(store, start(store), video("a.mp4", 1))
+    (claimed,) = store.segments.claim("w", 60.0, 1)
+    assert store.segments.fail([SegmentFailure(claimed.fence, CRASH, 60.0)])[0].state == SegmentState.QUEUED
+    assert store.segments.claim("w", 60.0, 1) == []
+    change(store, "UPDATE segment SET not_before = NULL")
+    (claimed,) = store.segments.claim("w", 60.0, 1)
+    assert claimed.failures == 1
+
+
 def test_a_success_clears_the_reason_of_an_earlier_failure(store: Store) -> None:
     admit(store, start(store), photo("a.jpg"))
     (claimed,) = store.segments.claim("w", 60, 1)

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from db.records import ClaimedSegment, Fence, FileIdentity, Location, MediaFacts, Problem, SegmentSpec
-from workers.errors import SettingsError
+from workers.errors import MachineFault, SettingsError
+from workers.mounts import LOOK_EVERY_S, Mounts
 from workers.places import RootedPlaces
 from workers.roots import MediaRoots, parse_roots
 
@@ -88,7 +90,7 @@ def test_no_roots_at_all_hold_nothing() -> None:
 def test_a_files_content_is_proven_before_it_is_trusted_and_again_when_it_changes(
     mounted: MediaRoots, tmp_path: Path
 ) -> None:
-    places = RootedPlaces(mounted)
+    places = RootedPlaces(mounted, Mounts(mounted))
     wanted = claim(location(b"sub/a.jpg"))
     assert isinstance(places.find(wanted), FileIdentity)
     changed = bytearray(CONTENT)
@@ -100,6 +102,50 @@ def test_a_files_content_is_proven_before_it_is_trusted_and_again_when_it_change
 
 
 def test_another_place_with_the_same_content_stands_in(mounted: MediaRoots) -> None:
-    found = RootedPlaces(mounted).find(claim(location(b"gone.jpg"), location(b"a.jpg", root=b"inner")))
+    found = RootedPlaces(mounted, Mounts(mounted)).find(claim(location(b"gone.jpg"), location(b"a.jpg", root=b"inner")))
     assert isinstance(found, FileIdentity)
     assert found.path.endswith(b"/sub/a.jpg")
+
+
+def test_a_file_that_is_gone_below_a_living_root_may_yet_come(mounted: MediaRoots) -> None:
+    found = RootedPlaces(mounted, Mounts(mounted)).find(claim(location(b"gone.jpg")))
+    assert isinstance(found, Problem)
+    assert (found.code, found.permanent) == ("media.vanished", False)
+
+
+@pytest.mark.parametrize(("remains", "why"), [(False, "no such folder"), (True, "the folder is empty")])
+def test_a_root_that_is_not_mounted_is_the_machines_fault_and_no_files(
+    remains: bool, why: str, mounted: MediaRoots, tmp_path: Path
+) -> None:
+    mounts = Mounts(mounted)
+    places = RootedPlaces(mounted, mounts)
+    assert mounts.present() == ("main", "inner")
+    shutil.move(tmp_path / "mnt", tmp_path / "elsewhere")
+    if remains:
+        (tmp_path / "mnt").mkdir()
+    with pytest.raises(MachineFault, match=f"media root main is not mounted at .*: .*{why}"):
+        places.find(claim(location(b"sub/a.jpg")))
+    with pytest.raises(MachineFault, match=r"media root main .*media root inner"):
+        mounts.present()
+    assert mounts.names() == ()
+    with pytest.raises(MachineFault, match="media root inner"):
+        places.find(claim(location(b"a.jpg", root=b"archive"), location(b"a.jpg", root=b"inner")))
+    shutil.rmtree(tmp_path / "mnt", ignore_errors=True)
+    shutil.move(tmp_path / "elsewhere", tmp_path / "mnt")
+    assert isinstance(places.find(claim(location(b"sub/a.jpg"))), FileIdentity)
+
+
+def test_a_machine_works_below_the_roots_that_it_has_and_says_which_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    (tmp_path / "empty").mkdir()
+    roots = parse_roots(f"full={tmp_path / 'full'},empty={tmp_path / 'empty'},gone={tmp_path / 'gone'}")
+    clock = [0.0]
+    mounts = Mounts(roots, lambda: clock[0])
+    assert mounts.names() == ("full", "empty", "gone")  # nobody has looked
+    assert mounts.present() == mounts.names() == ("full",)
+    assert [lack.partition(" is not")[0] for lack in mounts.lacks()] == ["media root empty", "media root gone"]
+    (tmp_path / "empty" / "file").touch()
+    assert mounts.present() == ("full",)
+    clock[0] += LOOK_EVERY_S
+    assert mounts.present() == ("full", "empty")
