@@ -3,13 +3,12 @@
 import logging
 import sys
 
-import structlog
-
 
 def configure(level: str) -> None:
     """Log `level` and above to stderr: structlog's events and the standard library's alike."""
-    number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
+    import structlog
+
+    number = configure_plain(level)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -20,3 +19,10 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def configure_plain(level: str) -> int:
+    """The same for a command that has no events to log, and answers sooner without structlog. The level's number."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
+    return number

@@ -98,9 +98,12 @@ def cancel(job: options.Job, database: options.Database = None) -> None:
 
 
 def _settings(database: str | None) -> "Settings":
-    from jobs.cli.working import settings_of
+    from jobs.logs import configure_plain
+    from workers.settings import Settings
 
-    return settings_of(database)
+    settings = Settings.load(database_url=database)
+    configure_plain(settings.log_level)
+    return settings
 
 
 def _store(settings: "Settings") -> "Store":
@@ -136,18 +139,22 @@ def watch_job(settings: "Settings", store: "Store", record: "JobRecord", *, quie
 
 
 def _show(store: "Store", now: "JobStatus") -> None:
+    for line in _lines(now):
+        print(line)  # without a console, which takes longer to load than all of these to be read
+    # Nobody looks for problems where the counts say that there are none: there is much to look through.
+    if now.counts.files_failed or now.counts.files_partial:
+        _show_problems(store, now.job.id)
+
+
+def _show_problems(store: "Store", job_id: str) -> None:
     from db.overview import Overview
     from jobs.cli.output import console
     from jobs.cli.summary import PROBLEMS_SHOWN, show_problems
 
+    problems = Overview(store.engine).problems(job_id, PROBLEMS_SHOWN + 1)
     out = console()
-    for line in _lines(now):
-        out.print(line)
-    # Nobody looks for problems where the counts say that there are none: there is much to look through.
-    if now.counts.files_failed or now.counts.files_partial:
-        problems = Overview(store.engine).problems(now.job.id, PROBLEMS_SHOWN + 1)
-        out.print()
-        show_problems(out, problems)
+    out.print()
+    show_problems(out, problems)
 
 
 def _lines(now: "JobStatus") -> "Iterator[str]":

@@ -129,7 +129,10 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_looking_at_jobs_loads_nothing_of_pictures_or_queues() -> None:
     """Python's start is most of what `status` takes: it has to answer within a second."""
-    script = f"import sys, jobs.cli.summary, jobs.looking; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    watched = (*HEAVY, "redis", "structlog", "rich")
+    script = (
+        f"import sys, jobs.cli.summary, jobs.looking; print(*[name for name in {watched!r} if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["sqlalchemy"]
 
