@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from workers.errors import WorkError
 
+Landmarks = tuple[float, float, float, float, float, float, float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceCard:
@@ -72,6 +74,10 @@ class ServiceFace:
     """Eight probabilities in the order of `db.emotions.EMOTIONS`, of sum 1; None where the service gave none."""
     attributes: str | None = None
     """What else it said of the face, as a JSON object."""
+    confidence: float | None = None
+    """That it is a face, 0 to 1; None where the service does not say."""
+    landmarks: Landmarks | None = None
+    """As in `db.records.Face`; None where the service gave none."""
 
 
 @dataclass(frozen=True, slots=True)

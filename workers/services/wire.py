@@ -78,7 +78,8 @@ class Wire:
 
     def quote(self, text: str) -> str:
         """A stranger's words as an error may show them: one short line, without our key."""
-        return quote(text, self._secret)
+        key = self._secret.get_secret_value()
+        return short(text.replace(key, "***") if key else text)
 
     def ask(self, method: str, url: httpx.URL, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         """Send one request, once, and read its answer. Raises Unavailable, Refused or Nonsense.
@@ -130,11 +131,9 @@ _WHO = "see who answers at that address"
 _CERTIFICATE = "see that the address is right; name a certificate authority of your own in SSL_CERT_FILE"
 
 
-def quote(text: str, secret: SecretStr) -> str:
-    """A stranger's words as an error may show them: one short line, without the secret."""
-    key = secret.get_secret_value()
-    clean = text.replace(key, "***") if key else text
-    clean = " ".join("".join(one if one.isprintable() else " " for one in clean[: 10 * MOST_QUOTED]).split())
+def short(text: str) -> str:
+    """A stranger's words as an error may show them: one short line."""
+    clean = " ".join("".join(one if one.isprintable() else " " for one in text[: 10 * MOST_QUOTED]).split())
     return clean if len(clean) <= MOST_QUOTED else f"{clean[:MOST_QUOTED]}..."
 
 
