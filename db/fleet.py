@@ -141,6 +141,13 @@ class FleetStore:
         with reading(self._engine) as connection:
             return [(row.id, row.spec_json) for row in connection.execute(wanted)]
 
+    def awaited(self) -> frozenset[int]:
+        """The analyses that jobs ask for which are not over."""
+        live = (job.c.finished_at.is_(None), job.c.state != JobState.CANCELLED)
+        asked = [sa.select(column).where(*live) for column in (job.c.video_analysis_id, job.c.photo_analysis_id)]
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(sa.union(*asked)).scalars())
+
     def finish_jobs(self) -> int:
         """Note which jobs have nothing left to do. Returns how many were found so."""
         left = (

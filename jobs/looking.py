@@ -25,6 +25,7 @@ from jobs.status import (
     lacks_broker,
     lacks_root,
     lacks_time,
+    lacks_version,
     lacks_workers,
     mounted,
     state_of,
@@ -76,7 +77,7 @@ class Lookout:
     def _wait(self, status: JobStatus) -> Wait | None:
         if status.job.state is JobState.CANCELLED or not status.counts.left or status.counts.at_work:
             return None
-        wait = lacks_workers(status.workers) or self._lacks_root(status)
+        wait = lacks_workers(status.workers) or self._lacks_root(status) or lacks_version(status.job, status.workers)
         if wait is not None:
             return wait
         reason = _said_of_broker(self._waiting.notes(WORKER_SILENT_S)) or unreachable(self._broker_url)

@@ -1,7 +1,8 @@
 """Where jobs stand, in words and numbers, decided from what was read. Pure: no clock, no database."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ SILENT_S = 10.0
 WORKER_SILENT_S = 30.0
 PAUSED = "paused"
 _NOTES = 3
+_LEFT = re.compile(r"leaves to others analysis (?P<numbers>\d+(?:, \d+)*): (?P<reason>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Wait:
     """What a job waits for."""
 
     code: str
-    """worker, paused, root, broker, retry or turn."""
+    """worker, paused, root, version, broker, retry or turn."""
     what: str
     reason: str
     hint: str | None = None
@@ -141,6 +143,26 @@ def lacks_root(roots: Sequence[str]) -> Wait | None:
     hint = f"mount it on a worker, and name it there: MOODREEL_MEDIA_ROOTS={roots[0]}=/FOLDER"
     reason = f"none has mounted the media root {', '.join(roots)}"
     return Wait("root", "a worker that has its files", reason, hint)
+
+
+def lacks_version(job: JobRecord, workers: "Sequence[WorkerReport]") -> Wait | None:
+    """Every worker leaves the job's analysis to others, if so."""
+    able = [one for one in workers if one.state != PAUSED]
+    reasons = [_left(one.note or "", {job.video_analysis_id, job.photo_analysis_id}) for one in able]
+    if not reasons or None in reasons:
+        return None
+    says = "; ".join(dict.fromkeys(filter(None, reasons)))
+    hint = "upgrade the workers, or start one of the version that the job was submitted with; or submit it anew"
+    return Wait("version", "a worker that can do its analysis", says, hint)
+
+
+def _left(note: str, analyses: Set[int]) -> str | None:
+    """Why a worker leaves one of these analyses to others, by its note (see workers.skills), if it does."""
+    for part in note.split("; "):
+        left = _LEFT.fullmatch(part)
+        if left is not None and not analyses.isdisjoint(map(int, left["numbers"].split(", "))):
+            return left["reason"]
+    return None
 
 
 def lacks_broker(reason: str) -> Wait:

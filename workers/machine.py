@@ -68,15 +68,15 @@ class Reporter:
         self._fleet.report(report)
 
     def run(self, stopped: threading.Event, say: Callable[[], tuple[str, str | None]]) -> None:
-        """Until `stopped`; `say` gives state and note."""
+        """Until `stopped`; `say` gives state and note, or raises a StoreError."""
         while not stopped.is_set():
-            self._try(*say())
+            self._try(say)
             stopped.wait(REPORT_EVERY_S)
-        self._try("gone", None)
+        self._try(lambda: ("gone", None))
 
-    def _try(self, state: str, note: str | None) -> None:
+    def _try(self, say: Callable[[], tuple[str, str | None]]) -> None:
         try:
-            self.report(state, note)
+            self.report(*say())
         except StoreError as error:
             log.warning("action=not-reported", error=str(error))
 

@@ -5,6 +5,7 @@ done with other numbers.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 5.0
 CPU, API = "cpu", "api"
 QUEUES = (CPU, API)
+LEFT = "leaves to others analysis"
+"""How a worker's note begins of what it cannot do; the numbers follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,10 @@ def judge(spec_json: str) -> Verdict:
     """Whether this program gives the numbers that an analysis asks for."""
     try:
         spec = AnalysisSpec.from_json(spec_json)
-    except (KeyError, TypeError, ValueError):
+        understood = spec.to_json() == spec_json
+    except (AttributeError, KeyError, TypeError, ValueError):
+        understood = False
+    if not understood:  # some word of it would be passed over
         return Verdict(CPU, "it is written in a way that this version does not know")
     if spec.pipeline_revision != PIPELINE_REVISION:
         return Verdict(
@@ -62,6 +68,8 @@ class Skills:
         self._fleet = fleet
         self._clock = clock
         self._verdicts: dict[int, Verdict] = {}
+        self._awaited: frozenset[int] = frozenset()
+        self._said: set[int] = set()
         self._looked: float | None = None
         self._lock = Lock()
 
@@ -77,9 +85,12 @@ class Skills:
         return tuple(number for number, verdict in self._current().items() if verdict.queue != queue)
 
     def lacks(self) -> list[str]:
-        """Why some analyses are left to others, in words."""
-        with self._lock:
-            return sorted({verdict.lack for verdict in self._verdicts.values() if verdict.lack is not None})
+        """Which analyses that jobs wait for are left to others, and why. Raises StoreError."""
+        reasons: defaultdict[str, list[int]] = defaultdict(list)
+        for number, verdict in sorted(self._current().items()):
+            if verdict.lack is not None and number in self._awaited:
+                reasons[verdict.lack].append(number)
+        return [f"{LEFT} {', '.join(map(str, numbers))}: {reason}" for reason, numbers in reasons.items()]
 
     def can_do(self, analysis_id: int, spec_json: str) -> bool:
         """Whether this program can do an analysis, met before or not."""
@@ -92,11 +103,18 @@ class Skills:
             now = self._clock()
             if self._looked is None or now - self._looked >= LOOK_EVERY_S:
                 for number, spec_json in self._fleet.analyses(tuple(self._verdicts)):
-                    verdict = self._verdicts[number] = judge(spec_json)
-                    if verdict.lack is not None:
-                        log.warning("action=analysis-refused", analysis=number, reason=verdict.lack)
+                    self._verdicts[number] = judge(spec_json)
+                self._awaited = self._fleet.awaited()
+                self._say()
                 self._looked = now
             return dict(self._verdicts)
+
+    def _say(self) -> None:
+        for number in sorted(self._awaited - self._said):
+            lack = self._verdicts[number].lack if number in self._verdicts else None
+            if lack is not None:
+                self._said.add(number)
+                log.warning("action=analysis-refused", analysis=number, reason=lack)
 
 
 class Territory:

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis
+from redis.exceptions import RedisError
 
 from workers.gate import NotABell, check
 from workers.skills import QUEUES
@@ -52,7 +53,9 @@ class GatedTransport(redis.Transport):
             return
         try:
             super()._deliver(message, queue)  # type: ignore[no-untyped-call]  # kombu has few
-        except _UNREADABLE as error:  # nothing that workers say to each other is worth one of them
+        except (OSError, RedisError):
+            raise
+        except Exception as error:  # noqa: BLE001  nothing that workers say to each other is worth one of them
             _refuse(f"it is no word of a worker: {type(error).__name__}")
 
     def _deliver_bell(self, message: Any, queue: str) -> None:

@@ -192,3 +192,16 @@ def test_a_claim_that_passes_others_by_still_takes_what_is_urgent_first_and_what
     paths = [store.segments.claim("w", 60, 1, reach=reach)[0].path for _ in range(3)]
     assert [first.path, second.path, *paths] == ["a.jpg", "b.jpg", "urgent.jpg", "c.jpg", "a.jpg"]
     assert store.segments.claim("w", 60, 1, reach=reach) == []
+
+
+def test_what_jobs_ask_for_is_awaited_until_they_are_over(store: Store, fleet: FleetStore) -> None:
+    assert fleet.awaited() == frozenset()
+    one, other = start(store, 1), start(store, 2)
+    asked = {one.video_analysis_id, one.photo_analysis_id}
+    assert fleet.awaited() == asked == {other.video_analysis_id, other.photo_analysis_id}
+    store.jobs.cancel(one.id)
+    assert fleet.awaited() == asked
+    store.jobs.finish(other.id)
+    assert fleet.awaited() == frozenset()
+    store.jobs.revive(one.id)
+    assert fleet.awaited() == asked

@@ -50,6 +50,12 @@ def packed(body: bytes) -> str:
     return base64.b64encode(body).decode()
 
 
+def unpacked(message: Mapping[str, Any]) -> list[Any]:
+    """The three parts of a body: arguments, names with their values, and what is to be done after it."""
+    parts: list[Any] = json.loads(base64.b64decode(message["body"]))
+    return parts
+
+
 def signature(task: str, *args: Any, **options: Any) -> dict[str, Any]:
     """What Celery takes for a task to be sent."""
     return {"task": task, "args": args, "kwargs": {}, "options": options, "subtask_type": None, "immutable": False}

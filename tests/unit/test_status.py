@@ -8,7 +8,7 @@ from db.fleet import WorkerReport
 from db.job_records import Turn
 from db.records import JobCounts, JobRecord
 from db.states import JobState
-from jobs.status import Activity, JobStatus, lacks_root, lacks_time, lacks_workers, mounted, state_of
+from jobs.status import Activity, JobStatus, lacks_root, lacks_time, lacks_version, lacks_workers, mounted, state_of
 
 JOB = JobRecord("1", None, JobState.SEALED, '{"fleet": true}', 1, 1, "0", "host:1", "", "", "", 0)
 WALKED = replace(JOB, state=JobState.DISCOVERING, sealed_at=None)
@@ -119,3 +119,16 @@ def test_when_nothing_is_amiss_it_is_a_matter_of_time() -> None:
     assert (again.code, again.reason) == ("retry", "3 segments to be tried again, the first in 12 s")
     assert lacks_time(Turn(ahead=1200)).reason == "1,200 segments of others first"
     assert lacks_time(Turn()).reason == "it is next"
+
+
+def test_a_job_that_every_worker_leaves_to_others_waits_for_one_that_does_not() -> None:
+    leaves = worker(note="leaves to others analysis 1, 7: it asks for revision 2; the broker is away")
+    elsewhere = worker(2, note="leaves to others analysis 11: it asks for revision 3")
+    paused = worker(3, state="paused", note="the disk is full")
+    wait = lacks_version(JOB, [leaves, paused])
+    assert wait is not None
+    assert (wait.code, wait.reason) == ("version", "it asks for revision 2")
+    assert "upgrade" in str(wait.hint)
+    assert lacks_version(JOB, [leaves, elsewhere]) is None
+    assert lacks_version(JOB, [leaves, worker(4)]) is None
+    assert lacks_version(JOB, [paused]) is None
