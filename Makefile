@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos bench bench-memory bench-store bench-queue golden docs clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos bench bench-memory bench-store bench-queue bench-packing golden docs clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -15,7 +15,7 @@ help:
 	@echo "make test          every test, with the real servers they need"
 	@echo "make check         format, lint, types, then make test: what CI runs"
 	@echo "make chaos         kill -9 at random moments, many seeds (long)"
-	@echo "make bench         the benchmarks; make bench-memory, bench-store, bench-queue: one alone"
+	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -packing: one alone"
 	@echo "make docs          rewrite the pages that are made from the code"
 	@echo "make clean         remove what the other targets made"
 
@@ -53,7 +53,7 @@ types: $(READY)
 chaos: $(READY)
 	$(BIN)/python -m pytest -m slow tests/acceptance/test_kill.py
 
-bench: bench-memory bench-store bench-queue
+bench: bench-memory bench-store bench-queue bench-packing
 
 bench-memory: $(READY)
 	$(BIN)/python -m benchmarks.memory
@@ -63,6 +63,9 @@ bench-store: $(READY)
 
 bench-queue: $(READY)
 	$(BIN)/python -m benchmarks.queue
+
+bench-packing: $(READY)
+	$(BIN)/python -m benchmarks.packing
 
 golden: $(READY)
 	$(BIN)/python -m tests.golden.regenerate

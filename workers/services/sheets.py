@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.services.base import PictureCard
-from workers.services.packing import PICTURE_PX, Box, CropShape, Sheet, plan
+from workers.services.packing import PICTURE_PX, Box, CropShape, DoesNotFit, Sheet, plan
 
 Pixels = NDArray[np.uint8]
 
@@ -41,10 +41,6 @@ class Packed:
     picture: bytes
 
 
-class TooManyBytes(Exception):
-    """A sheet that fits the service's limit at no quality: put fewer faces on it."""
-
-
 def pack(crops: Sequence[Crop], card: PictureCard, picture_px: int = PICTURE_PX) -> Packed:
     """The first of the crops on one sheet: as many as the service takes in a picture, and its byte limit allows.
 
@@ -52,10 +48,10 @@ def pack(crops: Sequence[Crop], card: PictureCard, picture_px: int = PICTURE_PX)
     """
     count = min(len(crops), card.max_faces)
     while True:
-        sheet = plan([crop.shape for crop in crops[:count]], card, picture_px)
         try:
+            sheet = plan([crop.shape for crop in crops[:count]], card, picture_px)
             return Packed(sheet, encode(draw(sheet, crops[:count]), card))
-        except TooManyBytes as error:
+        except DoesNotFit as error:
             if count == 1:
                 raise ValueError(str(error)) from error
             count = (count + 1) // 2
@@ -71,14 +67,17 @@ def draw(sheet: Sheet, crops: Sequence[Crop]) -> Pixels:
 
 
 def _scaled(crop: Pixels, width: int, height: int) -> Pixels:
-    """By area averaging when it shrinks, so that fine detail does not alias; smoothly when it grows."""
-    shrinks = width < crop.shape[1] or height < crop.shape[0]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    """A large crop is halved by averaging first, so that fine detail does not alias; a small one grows smoothly."""
+    while crop.shape[0] >= 2 * height and crop.shape[1] >= 2 * width:
+        half = (crop.shape[1] // 2, crop.shape[0] // 2)
+        crop = cv2.resize(crop, half, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    grows = width > crop.shape[1]
+    how = cv2.INTER_CUBIC if grows else cv2.INTER_LINEAR
     return cv2.resize(crop, (width, height), interpolation=how).astype(np.uint8, copy=False)
 
 
 def encode(pixels: Pixels, card: PictureCard) -> bytes:
-    """JPEG, or PNG for a service that takes no JPEG, within its limits. Raises TooManyBytes."""
+    """JPEG, or PNG for a service that takes no JPEG, within its limits. Raises DoesNotFit."""
     size = 0
     for suffix, options in _ways(card.formats):
         done, encoded = cv2.imencode(suffix, pixels, options)
@@ -88,14 +87,13 @@ def encode(pixels: Pixels, card: PictureCard) -> bytes:
         if size <= card.max_bytes:
             picture = encoded.tobytes()
             return _padded(picture, card.min_bytes) if suffix == ".jpg" else picture
-    raise TooManyBytes(f"a sheet of {pixels.shape[1]} x {pixels.shape[0]} takes {size:,} bytes of {card.max_bytes:,}")
+    raise DoesNotFit(f"a sheet of {pixels.shape[1]} x {pixels.shape[0]} takes {size:,} bytes of {card.max_bytes:,}")
 
 
 def _ways(formats: tuple[str, ...]) -> list[tuple[str, list[int]]]:
     if "jpeg" not in formats:
         return [(".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])]
-    full_colour = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    return [(".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *full_colour]) for quality in QUALITIES]
+    return [(".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]) for quality in QUALITIES]
 
 
 def _padded(jpeg: bytes, least_bytes: int) -> bytes:
