@@ -11,35 +11,33 @@ import pytest
 
 from benchmarks.packing import CARD, cut_out
 from tests.acceptance.folders import views
-from workers.analysis import DetectorSpec, ScorerSpec
+from workers.analysis import DetectorSpec
 from workers.detection.crop import aligned_crop
 from workers.detection.faces import find_faces
 from workers.detection.yunet import YuNet
-from workers.scoring.ferplus import FerPlus
 from workers.services.packing import Box, assign
 from workers.services.sheets import Crop, Pixels, pack
 
 
 @dataclass
 class Looker:
-    """The local models on an encoded picture: boxes in an order of their own, and what they hold."""
+    """The local detector on an encoded picture: boxes in an order of its own, the faces in them, and the picture."""
 
     detector: YuNet
-    scorer: FerPlus
 
-    def look(self, picture: bytes) -> tuple[list[Box], list[np.ndarray], Pixels]:  # type: ignore[type-arg]
+    def look(self, picture: bytes) -> tuple[list[Box], list[Pixels], Pixels]:
         pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
         assert pixels is not None
         faces, _ = find_faces(self.detector, pixels, CARD.face_px)
         random.Random(len(faces)).shuffle(faces)
-        scores = self.scorer.score(np.stack([aligned_crop(pixels, face) for face in faces]))
-        return [(one.box_x, one.box_y, one.box_width, one.box_height) for one in faces], list(scores), pixels
+        boxes = [(one.box_x, one.box_y, one.box_width, one.box_height) for one in faces]
+        return boxes, [aligned_crop(pixels, face) for face in faces], pixels
 
 
 @pytest.fixture(scope="module")
 def looker() -> Iterator[Looker]:
-    with YuNet(DetectorSpec(max_side=4096)) as detector, FerPlus(ScorerSpec(), "cpu") as scorer:
-        yield Looker(detector, scorer)
+    with YuNet(DetectorSpec(max_side=4096)) as detector:
+        yield Looker(detector)
 
 
 def faces_of(looker: Looker, pictures: Sequence[Pixels], around: float = 1.6) -> list[Crop]:
@@ -84,16 +82,19 @@ def test_neighbours_that_reach_into_a_crop_are_not_taken_for_its_own_face(looker
     some = faces_of(looker, [photo], around=2.4)
     assert len(some) == 5
     packed = pack(some, CARD)
-    boxes, scores, _ = looker.look(packed.picture)
+    boxes, seen, _ = looker.look(packed.picture)
     assert len(boxes) > len(some), "no neighbour was found: the test shows nothing"
     assigned = assign(packed.sheet, boxes)
-    for number, answer in assigned.answers.items():
-        (alone,) = _alone(looker, some[number])
-        assert np.abs(scores[answer] - alone).mean() < 0.02
     assert not assigned.missing
+    alone = [_alone(looker, crop) for crop in some]
+    for number, answer in assigned.answers.items():
+        differences = [np.abs(seen[answer].astype(int) - one).mean() for one in alone]
+        assert int(np.argmin(differences)) == number
+        assert 1.5 * differences[number] < sorted(differences)[1]
 
 
-def _alone(looker: Looker, crop: Crop) -> Iterator[np.ndarray]:  # type: ignore[type-arg]
+def _alone(looker: Looker, crop: Crop) -> Pixels:
+    """The face that is found in a crop that is sent alone."""
     packed = pack([crop], CARD)
-    boxes, scores, _ = looker.look(packed.picture)
-    yield scores[assign(packed.sheet, boxes).answers[0]]
+    boxes, seen, _ = looker.look(packed.picture)
+    return seen[assign(packed.sheet, boxes).answers[0]]
