@@ -48,7 +48,7 @@ def answer_of(reply: Reply, attributes: Sequence[str], sent_id: str, quote: Quot
     asked = {name.lower(): name for name in attributes}
     try:
         faces = tuple(_face(one, asked) for one in body)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         failure = _nonsense(f"a face that makes no sense: {quote(f'{type(error).__name__} {error}')}", call)
     else:
         return Answer(faces, call.transactions, call.request_id, reply.status)

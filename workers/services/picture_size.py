@@ -1,4 +1,4 @@
-"""The size of a JPEG or PNG as a person sees it, read from its header by hand: a parent hands pictures to no decoder."""
+"""The size of a JPEG or PNG as a person sees it, read by hand from its header: a parent decodes no picture."""
 
 import struct
 

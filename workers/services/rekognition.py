@@ -1,4 +1,4 @@
-"""Amazon Rekognition, DetectFaces, by boto3 (the extra `rekognition`), which finds credentials and the region by itself.
+"""Amazon Rekognition, DetectFaces, by boto3 (extra `rekognition`), which finds credentials and the region by itself.
 Its own retries are off: they would pass by the rate gate, and be paid for unseen.
 """
 

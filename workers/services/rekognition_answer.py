@@ -93,7 +93,7 @@ def answer_of(answer: Mapping[str, Any], size: tuple[int, int], attributes: Sequ
     fields = [one for name, found in _FIELDS.items() if name in attributes or "ALL" in attributes for one in found]
     try:
         faces = tuple(_face(one, size, fields) for one in answer["FaceDetails"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{TITLE} answered what makes no sense: {type(error).__name__} {short(str(error))}"
         failure = Nonsense("service.nonsense", reason, "see who answers at AWS_ENDPOINT_URL_REKOGNITION", call)
     else:

@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,8 +33,9 @@ class Reply:
     """What a server answered. Header names are in small letters."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    """Some services repeat the key that they refuse."""
 
     @property
     def fine(self) -> bool:
