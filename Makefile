@@ -1,12 +1,13 @@
 # Everything a person types to work on Moodreel. Each target makes its own environment first.
 
 PYTHON ?= python3
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos bench bench-memory bench-store bench-queue bench-packing golden docs clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos chaos-embedded bench bench-memory bench-store bench-queue bench-packing golden docs clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -14,7 +15,8 @@ help:
 	@echo "make fleet-demo    the sample media, analysed by such a fleet and queried"
 	@echo "make test          every test, with the real servers they need"
 	@echo "make check         format, lint, types, then make test: what CI runs"
-	@echo "make chaos         kill -9 at random moments, many seeds (long)"
+	@echo "make chaos         a fleet whose parts are killed, frozen and wiped for three minutes; SEED=1: which, and when"
+	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
 	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -packing: one alone"
 	@echo "make docs          rewrite the pages that are made from the code"
 	@echo "make clean         remove what the other targets made"
@@ -51,6 +53,9 @@ types: $(READY)
 	$(BIN)/mypy
 
 chaos: $(READY)
+	$(BIN)/python -m tests.chaos --seed $(SEED)
+
+chaos-embedded: $(READY)
 	$(BIN)/python -m pytest -m slow tests/acceptance/test_kill.py
 
 bench: bench-memory bench-store bench-queue bench-packing

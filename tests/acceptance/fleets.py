@@ -57,13 +57,18 @@ def found(fleet: Fleet) -> Rows:
 
 def agrees(fleet: Fleet, expected: Rows) -> None:
     """Assert that no row is lost, none is there twice, none differs, and that what is counted adds up."""
-    for statement in (*_DOUBLED, _COUNTS):
-        assert fleet.rows(statement) == [], fleet.tails()
+    adds_up(fleet)
     got = found(fleet)
     for name, wanted in expected.items():
         lost, added = _without(wanted, got[name]), _without(got[name], wanted)
         assert not lost and not added, f"{name}: {lost[:3]} lost, {added[:3]} too many\n{fleet.tails()}"
         assert got[name] == wanted
+
+
+def adds_up(fleet: Fleet) -> None:
+    """Assert that no row is there twice, and that what is counted is what is there."""
+    for statement in (*_DOUBLED, _COUNTS):
+        assert fleet.rows(statement) == [], fleet.tails()
 
 
 def trace(fleet: Fleet) -> Trace:
