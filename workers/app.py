@@ -113,11 +113,15 @@ class MachineStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
             raise SystemExit(f"error: {error}\nhint: {error.hint}") from error
 
     def stop(self, worker: Any) -> None:
+        """Finish what is in hand, and leave: Celery's pool, which would wait for it, is stopped after us."""
+        if app.machine is not None:
+            app.machine.finish()
+        self.terminate(worker)
+
+    def terminate(self, worker: Any) -> None:
         """Give back, and leave."""
         del worker
         _dismiss()
-
-    terminate = stop
 
 
 app.steps["worker"].add(MachineStep)

@@ -19,6 +19,8 @@ class Bench:
     def __init__(self, desk: Desk, lane: Lane) -> None:
         self.desk = desk
         self.lane = lane
+        self.is_busy = False
+        """Whether its thread may have something in hand."""
         self.unwanted: list[Fence] = []
         """What nobody wanted any more when somebody looked last."""
         self._numbers = itertools.count()

@@ -131,6 +131,10 @@ class Machine:
         """Give back what is in hand, within a moment. Safe in a signal handler."""
         self._station.stop_now()
 
+    def finish(self) -> None:
+        """Begin nothing more, and wait for what is in hand, for a while."""
+        self._station.finish()
+
     def close(self) -> None:
         """Stop, give back, say goodbye."""
         self._station.close()

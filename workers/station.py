@@ -30,6 +30,9 @@ STINT_S = 10.0
 KEEP_EVERY_S = 1.0
 DRAIN_S = 20.0
 """How long segments in hand may run on once the worker is to stop; then they go back untouched."""
+LEAVE_S = 10.0
+"""How long they may take to go back; a database that is away need not hear it: their leases run out."""
+LOOK_EVERY_S = 0.05
 PAUSE_S = 30.0
 """When a machine that could not work is tried again."""
 DATABASE_PAUSE_S = 5.0
@@ -80,14 +83,18 @@ class Station:
     def serve(self, segment_ids: Sequence[int]) -> bool:
         """Work through these segments, then through others for a while. Returns whether there may be more to do."""
         until = time.monotonic() + STINT_S
+        bench = self._bench()
+        bench.is_busy = True
         try:
-            self._stint(self._bench(), segment_ids, until)
+            self._stint(bench, segment_ids, until)
         except StoreError as error:
             self._pause(str(error), DATABASE_PAUSE_S)
         except Exception as error:
             # A mistake of ours must not burn through the queue: what was claimed runs out of its lease meanwhile.
             log.exception("action=stint-broken")
             self._pause(f"unexpected {type(error).__name__}: {error}")
+        finally:
+            bench.is_busy = False
         return time.monotonic() >= until
 
     def drain(self) -> None:
@@ -100,13 +107,24 @@ class Station:
         for bench in tuple(self._benches):
             bench.lane.stop_now()
 
+    def finish(self) -> None:
+        """Begin nothing more, and wait until what is in hand has ended, or went back when DRAIN_S were over."""
+        self.drain()
+        self._await_idle(DRAIN_S + LEAVE_S)
+
     def close(self) -> None:
         """Stop at once, and wait until every child is gone."""
         self._closing.set()
         self.stop_now()
+        self._await_idle(LEAVE_S)  # what was in hand is given back by those who had it
         self._keeper.join()
         for bench in tuple(self._benches):
             bench.lane.close()
+
+    def _await_idle(self, patience_s: float) -> None:
+        until = time.monotonic() + patience_s
+        while any(bench.is_busy for bench in tuple(self._benches)) and time.monotonic() < until:
+            time.sleep(LOOK_EVERY_S)
 
     def _stint(self, bench: Bench, segment_ids: Sequence[int], until: float) -> None:
         named: Sequence[int] = segment_ids

@@ -3,6 +3,7 @@
 from typing import Any
 
 import structlog
+from celery.worker.request import Request
 
 from workers.app import app
 from workers.gate import TASK, NotABell, segment_ids
@@ -10,7 +11,17 @@ from workers.gate import TASK, NotABell, segment_ids
 log = structlog.get_logger(__name__)
 
 
-@app.task(name=TASK)  # type: ignore[untyped-decorator]
+class BellRequest(Request):  # type: ignore[misc]  # Celery has no types
+    """A bell in a worker's hand. Celery cannot cancel what a thread does; we can."""
+
+    def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
+        """Called in a signal handler, when a worker is not to wait for what it has in hand: that goes back."""
+        del pool, signal, emit_retry
+        if app.machine is not None:
+            app.machine.stop_now()
+
+
+@app.task(name=TASK, Request=BellRequest)  # type: ignore[untyped-decorator]
 def segment(*args: Any, **kwargs: Any) -> None:
     """Work through the segments that the bell names. A message of an unknown shape is logged and dropped."""
     try:
