@@ -80,6 +80,7 @@ def test_what_opens_media_knows_no_database_no_network_and_no_queue(module: str)
     assert "workers.video.reader" in reached, "the walk follows imports inside functions"
     roots = {name.partition(".")[0] for name in reached}
     assert not roots & {"sqlalchemy", "alembic", "psycopg", "httpx", "celery", "redis", "jobs"}
+    assert not {name for name in reached if name.startswith("workers.services")}, "that room holds keys"
 
 
 def test_the_supervisor_knows_no_database_and_no_queue() -> None:

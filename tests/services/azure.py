@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -74,8 +75,8 @@ class AzureStandIn(StandIn):
     name: ClassVar[str] = "azure"
     rules: AzureRules
 
-    def __init__(self, rules: AzureRules | None = None, port: int = 0) -> None:
-        super().__init__(rules or AzureRules(), port)
+    def __init__(self, rules: AzureRules | None = None, port: int = 0, certificate: Path | None = None) -> None:
+        super().__init__(rules or AzureRules(), port, certificate)
 
     def rated(self, request: Request) -> bool:
         """Calls of Detect by somebody it knows."""

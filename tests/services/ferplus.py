@@ -7,6 +7,7 @@ import json
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,8 +45,8 @@ class FerPlusStandIn(StandIn):
     name: ClassVar[str] = "ferplus"
     rules: FerPlusRules
 
-    def __init__(self, rules: FerPlusRules | None = None, port: int = 0) -> None:
-        super().__init__(rules or FerPlusRules(), port)
+    def __init__(self, rules: FerPlusRules | None = None, port: int = 0, certificate: Path | None = None) -> None:
+        super().__init__(rules or FerPlusRules(), port, certificate)
 
     @property
     def server_header(self) -> str:

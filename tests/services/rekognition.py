@@ -8,6 +8,7 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -88,8 +89,8 @@ class RekognitionStandIn(StandIn):
     name: ClassVar[str] = "rekognition"
     rules: RekognitionRules
 
-    def __init__(self, rules: RekognitionRules | None = None, port: int = 0) -> None:
-        super().__init__(rules or RekognitionRules(), port)
+    def __init__(self, rules: RekognitionRules | None = None, port: int = 0, certificate: Path | None = None) -> None:
+        super().__init__(rules or RekognitionRules(), port, certificate)
 
     def rated(self, request: Request) -> bool:
         """Calls of DetectFaces by somebody it knows."""

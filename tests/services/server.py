@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar, Self
 
@@ -42,13 +43,13 @@ class StandIn:
 
     name: ClassVar[str]
 
-    def __init__(self, rules: Any, port: int = 0) -> None:
+    def __init__(self, rules: Any, port: int = 0, certificate: Path | None = None) -> None:
         self.rules = rules
         self.book = Book()
         self.stopping = threading.Event()
         self._granted: deque[float] = deque()
         self._lock = threading.Lock()
-        self._server = Server(port, self)
+        self._server = Server(port, self, certificate)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=self.name)
 
     # what a service is
@@ -79,7 +80,7 @@ class StandIn:
     @property
     def url(self) -> str:
         """Where it is, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._server.scheme}://127.0.0.1:{self._server.server_port}"
 
     def answer(self, request: Request) -> Response:
         """One request's response, entered in the book. Raises Cut."""
@@ -125,30 +126,27 @@ class StandIn:
             return self.rules.next.pop(0) if self.rules.next else self.rules.always
 
     def _common_fault(self, name: str, request: Request) -> Response:
-        """What may happen to any call. All but `reset-early` have had their work done, and are billed."""
+        """What may happen to any call. All but `reset-early` and `gateway` may be billed."""
         if name == "reset-early":
             raise Cut(billed=0)
-        if name == "not-json":
-            page = b"<html><body>Welcome to the hotel's network</body></html>"
-            return Response(200, page, (("Content-Type", "text/html"),), billed=1)
-        if name == "empty":
-            return Response(200, billed=1)
-        if name == "huge":
-            return Response(200, b"[" + b" " * (5 * 2**20) + b"]", billed=1)
-        if name == "gateway":
-            return Response(502, b"<html><h1>502 Bad Gateway</h1></html>", (("Content-Type", "text/html"),))
-        good = self.serve(request)
+        return _STRANGERS.get(name) or self._spoilt(name, self.serve(request))
+
+    def _spoilt(self, name: str, good: Response) -> Response:
+        """An answer that was made, and billed, and does not arrive as it should."""
         if name == "reset":
             raise Cut(good.billed)
         if name == "half":
             raise Cut(good.billed, head(good, self.server_header) + good.body[: len(good.body) // 2])
         if name == "hang":
             raise Cut(good.billed, hold_s=600)
-        if name == "truncated":
-            return replace(good, body=good.body[:-3])
-        if name == "redirect":
-            return Response(307, headers=(("Location", f"{self.url}/elsewhere"),))
-        raise ValueError(f"{self.name} knows no fault {name!r}")
+        changes: dict[str, dict[str, Any]] = {
+            "drip": {"drip_s": 0.05},
+            "truncated": {"body": good.body[:-3]},
+            "redirect": {"status": 307, "body": b"", "headers": (("Location", f"{self.url}/elsewhere"),), "billed": 0},
+        }
+        if name not in changes:
+            raise ValueError(f"{self.name} knows no fault {name!r}")
+        return replace(good, **changes[name])
 
     def _enter(self, request: Request, response: Response, rated: bool) -> None:
         asked = Asked(
@@ -190,6 +188,16 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self.stop()
         assert not self.book.errors, f"the stand-in itself went wrong: {self.book.errors}"
+
+
+_HTML = (("Content-Type", "text/html"),)
+_STRANGERS = {
+    "not-json": Response(200, b"<html><body>Welcome to the hotel's network</body></html>", _HTML, billed=1),
+    "empty": Response(200, billed=1),
+    "huge": Response(200, b"[" + b" " * (5 * 2**20) + b"]", billed=1),
+    "gateway": Response(502, b"<html><h1>502 Bad Gateway</h1></html>", _HTML),
+}
+"""Answers that never saw the service."""
 
 
 def set_rule(rules: Any, name: str, value: Any) -> None:

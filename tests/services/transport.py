@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -37,6 +39,8 @@ class Response:
     billed: int = 0
     refused: bool = False
     """For the rate."""
+    drip_s: float = 0.0
+    """Between any two bytes of the body."""
 
 
 def as_json(status: int, content: Any, *headers: tuple[str, str], billed: int = 0) -> Response:
@@ -82,12 +86,17 @@ class Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 256
 
-    def __init__(self, port: int, answering: Answering) -> None:
+    def __init__(self, port: int, answering: Answering, certificate: Path | None) -> None:
         self.answering = answering
+        self.scheme = "http" if certificate is None else "https"
         self._open: set[socket.socket] = set()
         self._reset: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def reset(self, connection: socket.socket) -> None:
         """End a connection, once it has been served, as a machine does that knows nothing of it."""
@@ -149,7 +158,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(response.body)
+        if not response.drip_s:
+            self.wfile.write(response.body)
+            return
+        for at in range(len(response.body)):
+            self.wfile.write(response.body[at : at + 1])
+            self.wfile.flush()
+            self.server.answering.stopping.wait(response.drip_s)
 
     def _cut(self, cut: Cut) -> None:
         """Send what there is and end the connection: quietly after half an answer, with a reset where there is none."""

@@ -1,25 +1,17 @@
 """What services answer, read without any service: every form of waiting, every envelope, every shape, and nonsense."""
 
-import io
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
-from pydantic import SecretStr
 
 from db.emotions import EMOTIONS
-from workers.errors import SettingsError
 from workers.services import azure_answer, ferplus_answer, rekognition_answer
-from workers.services.address import address_of, key_of
-from workers.services.azure import CARD as AZURE
-from workers.services.azure import AzureFace, attributes_of
+from workers.services.azure import attributes_of
 from workers.services.base import (
     BadPicture,
     Nonsense,
@@ -29,9 +21,6 @@ from workers.services.base import (
     Throttled,
     Unavailable,
 )
-from workers.services.ferplus_http import FerPlusHttp
-from workers.services.picture_size import seen_size
-from workers.services.rekognition import Rekognition
 from workers.services.retry_after import retry_after_s
 from workers.services.wire import Reply, short
 
@@ -339,101 +328,6 @@ def test_every_failure_of_botocore_has_its_kind(kind: str, found: type[ServiceEr
     assert type(error) is found
     assert error.problem.code == code
     assert error.call.sent is (kind in ("ReadTimeoutError", "ResponseParserError"))
-
-
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
-@pytest.mark.parametrize("orientation", [None, 1, 3, 6, 8])
-def test_a_pictures_size_is_read_as_a_person_sees_it(form: str, orientation: int | None) -> None:
-    exif = Image.Exif()
-    if orientation is not None:
-        exif[0x0112] = orientation
-    written = io.BytesIO()
-    Image.new("RGB", (31, 17)).save(written, form, exif=exif)
-    turned = form == "JPEG" and orientation in (6, 8)
-    assert seen_size(written.getvalue()) == ((17, 31) if turned else (31, 17))
-
-
-@pytest.mark.parametrize("progressive", [False, True])
-def test_a_damaged_header_has_no_size(progressive: bool) -> None:
-    written = io.BytesIO()
-    Image.new("RGB", (31, 17)).save(written, "JPEG", progressive=progressive, comment=b"x" * 70)
-    whole = written.getvalue()
-    assert seen_size(whole) == (31, 17)
-    for end in range(160):
-        assert seen_size(whole[:end]) in (None, (31, 17))
-    assert seen_size(b"GIF89a") is None
-
-
-@given(st.binary(max_size=80))
-def test_no_bytes_break_the_reading_of_a_size(noise: bytes) -> None:
-    for start in (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe1\x00\x40Exif\0\0II*\0\x08\0\0\0", b""):
-        size = seen_size(start + noise)
-        assert size is None or min(size) > 0
-
-
-def test_names_of_attributes_are_taken_in_any_case_and_with_blanks_and_go_without() -> None:
-    assert attributes_of(" Emotion, AGE,headpose,,age ") == ("emotion", "age", "headPose")
-    assert attributes_of("") == ()
-    with pytest.raises(SettingsError, match="boredom"):
-        attributes_of("emotion,boredom")
-    with pytest.raises(SettingsError, match="mask"):
-        attributes_of("emotion,mask")
-
-
-@pytest.mark.parametrize("text", ["", "eu.example", "ftp://eu.example", "https://", "https://u:canary@eu.example",
-                                  "https://eu.example/?subscription-key=canary", "http://[::1"])  # fmt: skip
-def test_what_is_no_address_is_refused_without_being_repeated(text: str) -> None:
-    with pytest.raises(SettingsError, match="azure_endpoint") as refused:
-        address_of("azure_endpoint", text)
-    assert "MOODREEL_AZURE_ENDPOINT" in refused.value.hint
-    assert "canary" not in f"{refused.value} {refused.value.hint}"
-
-
-def test_a_key_goes_over_no_open_network_and_a_cloud_gets_one() -> None:
-    with pytest.raises(SettingsError, match="in the clear"):
-        AzureFace("http://face.example", SecretStr("canary"))
-    with pytest.raises(SettingsError, match="wants a key"):
-        AzureFace("https://westus.api.cognitive.microsoft.com", None)
-    for here in ("http://localhost:5000", "http://127.0.0.1:5000", "http://[::1]:5000", "https://face.example"):
-        assert address_of("azure_endpoint", here, has_key=True) == httpx.URL(here)
-
-
-def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text("canary-key\n")
-    file.chmod(0o644)
-    with pytest.raises(SettingsError, match="everybody") as refused:
-        key_of("azure_key", None, file)
-    assert refused.value.hint == f"run `chmod 600 {file}`"
-    file.chmod(0o600)
-    key = key_of("azure_key", None, file)
-    assert key is not None
-    assert key.get_secret_value() == "canary-key"
-    with pytest.raises(SettingsError, match="both set"):
-        key_of("azure_key", SecretStr("x"), file)
-    with pytest.raises(SettingsError, match="cannot be read"):
-        key_of("azure_key", None, tmp_path / "none")
-    assert key_of("azure_key", None, None) is None
-
-
-@pytest.mark.parametrize("key", ["", " ", "canary key", "canary\nkey", "canary-k\u00e9y", "canary\x00"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_repeated(key: str) -> None:
-    with pytest.raises(SettingsError, match="it is no key") as refused:
-        key_of("azure_key", SecretStr(key), None)
-    assert "canary" not in f"{refused.value} {refused.value.hint}"
-
-
-def test_the_smallest_face_grows_with_pictures_beyond_full_hd() -> None:
-    assert AZURE.min_face_px(640, 480) == AZURE.min_face_px(1920, 1080) == AZURE.min_face_px(1080, 1920) == 36
-    assert AZURE.min_face_px(3840, 2160) == 72
-    assert AZURE.min_face_px(1920, 1620) == 54
-
-
-def test_cards_speak_of_their_own_service() -> None:
-    cards = [AzureFace.card, FerPlusHttp.card, Rekognition.card]
-    assert [card.name for card in cards] == ["azure", "ferplus-http", "rekognition"]
-    assert all(card.queue == "api" for card in cards)
-    assert set(Rekognition.card.never_gives) == set(EMOTIONS) - set(rekognition_answer.OURS.values())
 
 
 def test_a_strangers_words_are_shown_short_and_on_one_line() -> None:

@@ -66,7 +66,7 @@ class Wire:
             timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
             follow_redirects=False,
             trust_env=False,
-            proxy=_proxy_of(address) if secure else None,
+            proxy=proxy_of(address),
             # Plain http meets no certificates; loading all that are trusted would take longer than the first request.
             verify=httpx.create_ssl_context(trust_env=True) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
@@ -93,7 +93,7 @@ class Wire:
             with self._client.stream(method, url, content=content, headers=headers) as seen:
                 self._read(seen, body)
         except httpx.HTTPError as error:
-            failure = self._translated(error, seen)
+            failure = self._translated(error, _call(error, seen, (headers or {}).get("client-request-id")))
         else:
             return Reply(seen.status_code, dict(seen.headers), bytes(body))
         if seen is not None and not _is_fine(seen.status_code):
@@ -109,9 +109,8 @@ class Wire:
             if time.monotonic() > until:
                 raise httpx.ReadTimeout("it comes too slowly")
 
-    def _translated(self, error: httpx.HTTPError, seen: httpx.Response | None) -> ServiceError:
+    def _translated(self, error: httpx.HTTPError, call: Call) -> ServiceError:
         words = self.quote(str(error)) or type(error).__name__
-        call = _call(error, seen)
         if "CERTIFICATE" in words:
             reason = f"{self._where} shows a certificate that is not trusted: {words}"
             return Refused("service.certificate", reason, _CERTIFICATE)
@@ -142,14 +141,15 @@ def _is_fine(status: int) -> bool:
     return 200 <= status < 300
 
 
-def _call(error: httpx.HTTPError, seen: httpx.Response | None) -> Call:
+def _call(error: httpx.HTTPError, seen: httpx.Response | None, request_id: str | None) -> Call:
     """What was billed: nothing of what never left whole, one call of what was answered well, of all else who knows."""
     if seen is not None:
-        return Call(seen.status_code, transactions=int(_is_fine(seen.status_code)))
-    return Call(sent=not isinstance(error, _NOT_SENT))
+        return Call(seen.status_code, request_id, transactions=int(_is_fine(seen.status_code)))
+    return Call(None, request_id, sent=not isinstance(error, _NOT_SENT))
 
 
-def _proxy_of(address: httpx.URL) -> str | None:
-    if urllib.request.proxy_bypass(address.host):
+def proxy_of(address: httpx.URL) -> str | None:
+    """The proxy that the environment names for an https address; none ever for plain http."""
+    if address.scheme != "https" or urllib.request.proxy_bypass(address.host):
         return None
     return urllib.request.getproxies().get("https")
