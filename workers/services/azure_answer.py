@@ -44,7 +44,7 @@ def answer_of(reply: Reply, attributes: Sequence[str], sent_id: str, quote: Quot
     call = _call(reply, sent_id, transactions=_transactions(reply))
     body = reply.json()
     if not isinstance(body, list):
-        raise _nonsense(f"no list of faces: {quote(reply.body[:1000].decode(errors='replace'))}", call)
+        raise _nonsense(f"no list of faces: {quote(reply.body[:65536].decode(errors='replace'))}", call)
     asked = {name.lower(): name for name in attributes}
     try:
         faces = tuple(_face(one, asked) for one in body)
@@ -109,7 +109,7 @@ def _spelt(value: Any) -> Any:
 def error_of(reply: Reply, sent_id: str, quote: Quote, now: datetime | None = None) -> ServiceError:
     """The one error that a reply other than 2xx means."""
     codes, message = _complaint(reply.json())
-    said = quote(f"{' / '.join(codes) or reply.status}: {message or reply.body[:1000].decode(errors='replace')}")
+    said = quote(f"{' / '.join(codes) or reply.status}: {message or reply.body[:65536].decode(errors='replace')}")
     wait_s = retry_after_s(reply.headers, message, now or datetime.now(UTC))
     call = _call(reply, sent_id, retry_after_s=wait_s)
     if reply.status == 429:

@@ -37,7 +37,7 @@ def answer_of(reply: Reply, count: int, quote: Quote) -> CropAnswer:
     call = _call(reply, transactions=1)
     body = _unwrapped(reply.json())
     if not isinstance(body, dict) or not ({"result", "error"} & set(body)):
-        said = quote(reply.body[:1000].decode(errors="replace"))
+        said = quote(reply.body[:65536].decode(errors="replace"))
         raise Nonsense("service.nonsense", f"{TITLE} answered neither result nor error: {said}", _ADDRESS, call)
     if body.get("error"):
         reason = f"the script of {TITLE} failed: {quote(str(body['error']))}"
@@ -103,7 +103,7 @@ def probabilities(rows: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def error_of(reply: Reply, quote: Quote, now: datetime | None = None) -> ServiceError:
     """The one error that a reply other than 2xx means."""
-    said = quote(f"{reply.status}: {reply.body[:1000].decode(errors='replace')}")
+    said = quote(f"{reply.status}: {reply.body[:65536].decode(errors='replace')}")
     wait_s = retry_after_s(reply.headers, said, now or datetime.now(UTC))
     call = _call(reply, retry_after_s=wait_s)
     if reply.status == 429:
