@@ -1,17 +1,20 @@
 """kill -9 and SIGSTOP of each part of a fleet: the job ends as if nothing had happened, by itself."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg import Connection
 
 from tests.acceptance.fleets import Rows, agrees, trace, undisturbed
 from tests.acceptance.folders import write_clip, write_photo
 from tests.support.crews import wait_until_gone
 from tests.support.fleet import Fleet
 from tests.support.postgres import Server
-from tests.support.programs import Program
+from tests.support.programs import Program, await_true
 
+MANY = 200
 EVERY_FRAME = "--every-frame"
 SOON_S = 30.0
 """What should take less than ten seconds, on a machine that has other things to do."""
@@ -143,6 +146,44 @@ def test_a_worker_that_was_frozen_in_the_middle_of_its_commit_is_refused_by_the_
     assert sorted(seen.attempts) == [1] * 6 + [2]
     assert seen.expiries == [attempt - 1 for attempt in seen.attempts]
     assert sum(seen.failures) == 0
+
+
+def test_a_walk_whose_submitter_was_killed_half_way_is_continued_by_resume(postgres: Server, tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    for number in range(MANY):
+        write_photo(media / f"{number:03}.jpg", number)
+    expected = undisturbed(media, tmp_path / "undisturbed")
+    with Fleet({"main": media}, server=postgres) as fleet:
+        submission = fleet.submit(media, MOODREEL_WORKERS="1")
+        known, family = freeze_half_way(fleet, submission)
+        assert 0 < known < MANY
+        submission.kill()
+        wait_until_gone(family)
+        job = fleet.job_of(submission)
+        assert "discovering (interrupted)" in fleet.run("status", job)
+        fleet.worker("--concurrency", "2")  # what is known is worked on, whether the walk goes on or not
+        fleet.await_rows("SELECT 1 FROM segment WHERE state = 'done' HAVING count(*) >= %s", known)
+        fleet.run("resume", job)
+        fleet.await_finished(job)
+        agrees(fleet, expected)
+        assert set(trace(fleet).attempts) == {1}
+        assert json.loads(fleet.run("status", job, "--json"))["state"] == "finished"
+
+
+def freeze_half_way(fleet: Fleet, submission: Program) -> tuple[int, list[int]]:
+    """SIGSTOP of a submission as soon as anything is admitted: how many files are, and its children."""
+    with fleet.server.connect(fleet.database) as connection:
+        await_true(lambda: count(connection) > 0, submission.tail, SOON_S, every_s=0.005)
+        submission.freeze()
+        return count(connection), [child.pid for child in submission.family]
+
+
+def count(connection: Connection[tuple[object, ...]]) -> int:
+    """How many files are admitted."""
+    row = connection.execute("SELECT count(*) FROM job_file").fetchone()
+    assert row is not None
+    return int(str(row[0]))
 
 
 def kill_while_it_works(fleet: Fleet, worker: Program) -> set[int]:

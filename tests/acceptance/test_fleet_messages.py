@@ -133,8 +133,6 @@ def test_what_another_version_asks_for_is_left_alone_while_the_rest_is_done(
     rewrite_analyses(fleet, newer, lambda spec: spec.update(pipeline_revision=spec["pipeline_revision"] + 1))
     other = submitted(fleet, folder, "--every", "250ms")
     rewrite_analyses(fleet, other, lambda spec: spec["detector"].update(model_sha256="0" * 64))
-    strange = submitted(fleet, folder, "--every", "125ms")
-    rewrite_analyses(fleet, strange, lambda spec: spec.update(gaze=True))
     fine = submitted(fleet, folder, EVERY_FRAME)
     worker = fleet.worker("--concurrency", "2")
     fleet.await_finished(fine)
@@ -142,7 +140,6 @@ def test_what_another_version_asks_for_is_left_alone_while_the_rest_is_done(
     for job, reason in {
         newer: "asks for revision",
         other: "another version of yunet",
-        strange: "written in a way",
     }.items():
         assert reason in worker.log.read_text("utf-8").partition("action=analysis-refused")[2]
         fleet.await_rows("SELECT 1 FROM worker WHERE note LIKE %s", f"%{reason}%")
