@@ -47,6 +47,8 @@ DOCKERFILE = ROOT / "Dockerfile"
 
 ONE_SHOTS = {"migrate", "moodreel"}
 """They do one thing and end: their exit code is their health."""
+MEDIALESS = {"flower", "serve"}
+"""They have no business with the media, nor with the database."""
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -98,11 +100,12 @@ def test_nothing_is_published_and_nothing_has_a_route_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_media_are_mounted_to_be_read_only(name: str) -> None:
-    for mount in OURS[name]["volumes"]:
+    mounts = OURS[name].get("volumes", [])
+    for mount in mounts:
         assert mount["read_only"] is True
         assert mount["source"] == ENVIRONMENT["MEDIA_DIR"]
         assert mount["bind"] == {"create_host_path": False}
-    assert bool(OURS[name]["volumes"]) is (name != "flower")
+    assert bool(mounts) is (name not in MEDIALESS)
 
 
 def test_workers_can_be_scaled_and_get_the_time_to_give_back_what_they_hold() -> None:
@@ -121,8 +124,11 @@ def test_the_settings_of_a_service_are_ours_and_can_be_what_they_say(
     for variable, value in OURS[name]["environment"].items():
         monkeypatch.setenv(variable, value)
     settings = Settings.load()
+    if name == "serve":  # it scores what it is sent, and has no business with anything else
+        assert PASSWORD not in str(OURS[name])
+        return
     assert settings.broker_url == f"redis://:{PASSWORD}@redis/0"
-    if name != "flower":  # which has no business with the database and the media
+    if name not in MEDIALESS:
         assert settings.database_url == f"postgresql://moodreel:{PASSWORD}@postgres/moodreel"
         (mount,) = OURS[name]["volumes"]
         assert list(fleet_roots(settings).folders.values()) == [mount["target"].encode()]
@@ -250,6 +256,16 @@ def _fill_and_ask(url: str) -> None:
         assert list(result.columns) == ["count"]
     with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("COPY job TO PROGRAM 'true'")
+
+
+def test_the_scoring_container_is_asked_for_and_checked_where_it_listens() -> None:
+    service = SERVICES["serve"]
+    assert service["profiles"] == ["serve"]
+    assert "depends_on" not in service
+    assert {"--host=0.0.0.0", "--port=5001"} <= set(service["command"])
+    assert service["healthcheck"]["test"][2:] == ["serve", "--check", "--port=5001"]
+    (extras,) = re.findall(r'"moodreel\[([\w,]+)\] @', DOCKERFILE.read_text())
+    assert "serve" in extras.split(",")
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name != "flower"])
