@@ -188,18 +188,19 @@ class SegmentStore:
 
     def _release(self, which: sa.ColumnElement[bool]) -> int:
         running = segment.c.state == sa.literal_column("'running'")
+        # A machine that is frozen in the middle of a commit locks its rows for a minute: it holds up no others.
+        free = sa.select(segment.c.id).where(running, which).with_for_update(skip_locked=True)
+        lapsed = segment.c.id.in_(free)
         over = segment.c.expiries + 1 >= segment.c.max_expiries
         released = {"expiries": segment.c.expiries + 1, "updated_at": now(), **FREE}
         fail = (
             sa.update(segment)
-            .where(running, which, over)
+            .where(lapsed, over)
             .values(state=SegmentState.FAILED, **released, **problem_columns(_EXPIRED))
             .returning(segment.c.media_analysis_id)
         )
         requeue = (
-            sa.update(segment)
-            .where(running, which, ~over)
-            .values(state=SegmentState.QUEUED, dispatched_at=None, **released)
+            sa.update(segment).where(lapsed, ~over).values(state=SegmentState.QUEUED, dispatched_at=None, **released)
         )
 
         def work(connection: Connection) -> int:

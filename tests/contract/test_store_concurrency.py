@@ -199,3 +199,18 @@ def test_a_transaction_that_loses_a_race_is_run_again(store: Store) -> None:
 
     together(lock_both, 2)
     assert sum(tries.values()) == 3  # one of the two was the victim of the deadlock, once
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])  # SQLite has one writer at a time
+def test_a_machine_that_is_frozen_in_the_middle_of_a_commit_does_not_keep_others_leases_from_running_out(
+    store: Store,
+) -> None:
+    admit(store, start(store), photo("a.jpg"), photo("b.jpg"))
+    frozen, other = store.segments.claim("w", -1, 2)
+    with store.engine.begin() as connection:
+        held = segment.c.id == frozen.fence.segment_id
+        connection.execute(sa.update(segment).where(held).values(priority=1))
+        assert Store(store.engine, 1.0).segments.expire() == 1
+        (again,) = store.segments.claim("w2", 60, 2)
+        assert again.fence.segment_id == other.fence.segment_id
+    assert store.segments.expire() == 1
