@@ -146,6 +146,12 @@ def test_a_box_that_is_no_box_is_nobodys() -> None:
     assert not assign(sheet, []).answers
 
 
+@pytest.mark.parametrize(("scale", "taken"), [(0.4, False), (0.5, True), (1.85, True), (2.0, False)])
+def test_a_box_of_quite_another_size_is_nobodys(scale: float, taken: bool) -> None:
+    sheet = plan([CropShape(160, 160, (40, 30, 80, 100))], CARD)
+    assert bool(assign(sheet, [moved(sheet.cells[0].face_xywh, 0.0, 0.0, scale)]).answers) is taken
+
+
 def test_a_box_that_touches_a_neighbours_crop_is_nobodys_but_alone_nothing_is_there_to_touch() -> None:
     shape = CropShape(100, 160, (0, 30, 100, 100))  # cut off at both sides, so that the face fills its crop
     large = moved(plan([shape], CARD).cells[0].face_xywh, 0.0, 0.0, 1.85)
