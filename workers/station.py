@@ -92,7 +92,7 @@ class Station:
         except Exception as error:
             # A mistake of ours must not burn through the queue: what was claimed runs out of its lease meanwhile.
             log.exception("action=stint-broken")
-            self._pause(f"unexpected {type(error).__name__}: {error}")
+            self._pause(f"unexpected {type(error).__name__}: {error}", PAUSE_S)
         finally:
             bench.is_busy = False
         return time.monotonic() >= until
@@ -148,11 +148,11 @@ class Station:
             with suppress(ChildStopped):  # we are stopping, or nobody wants it: what was in hand went back
                 bench.work(assignment, self._crew.limits)
         except (ChildCannotStart, MachineFault) as error:
-            self._pause(str(error))
+            self._pause(str(error), PAUSE_S)
         else:
             self._resume()
 
-    def _pause(self, trouble: str, pause_s: float = PAUSE_S) -> None:
+    def _pause(self, trouble: str, pause_s: float) -> None:
         self._resumes_at = time.monotonic() + pause_s
         if self._trouble is None:
             log.error("action=paused", reason=trouble)
@@ -178,7 +178,7 @@ class Station:
             named = bench.desk.take(segment_ids, self._may_wait) if segment_ids else None
             return named or (bench.desk.take(wait=self._may_wait) if time.monotonic() < until else None)
         except MachineFault as error:
-            self._pause(str(error))
+            self._pause(str(error), PAUSE_S)
             return None
 
     def _may_wait(self) -> bool:

@@ -18,6 +18,7 @@ from jobs.submit import create_job
 from tests.acceptance.folders import write_clip, write_photo
 from tests.acceptance.runs import wait_until
 from tests.integration.test_runner import request_for
+from workers.cache import CacheDiskFull
 from workers.desk import Terms
 from workers.limits import ChildLimits
 from workers.places import NamedPlaces, Whereabouts
@@ -160,3 +161,41 @@ def test_a_database_that_goes_away_between_two_claims_costs_the_first_nothing(st
         station.close()
     assert store.jobs.counts(job).done == 3
     assert store.segments.expire() == 0
+
+
+class FullDisk(NamedPlaces):
+    """A machine whose media cache has no room until somebody makes some."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_room = False
+
+    def find(self, claim: ClaimedSegment) -> Whereabouts:
+        if not self.has_room:
+            raise CacheDiskFull("the disk of the media cache is full", "free some space")
+        return super().find(claim)
+
+
+@pytest.mark.logs_errors
+def test_a_machine_with_a_full_disk_claims_nothing_for_a_while_and_goes_on_once_there_is_room(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    write_photo(media / "a.jpg", 1)
+    job = submitted(store, media)
+    monkeypatch.setattr("workers.station.PAUSE_S", 1.5)
+    places = FullDisk()
+    station = Station(store, "host:1", places, Terms(), Crew(ChildLimits()))
+    try:
+        station.serve([1])
+        assert station.trouble is not None
+        assert "is full" in station.trouble
+        counts = store.jobs.counts(job)
+        assert (counts.queued, counts.running, counts.failed) == (1, 0, 0)
+        places.has_room = True
+        station.serve([1])
+        assert station.trouble is None
+    finally:
+        station.close()
+    assert store.jobs.counts(job).done == 1

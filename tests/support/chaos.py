@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.folders import write_clip, write_photo
-from tests.support.chaos_cast import UNAVAILABLE, WORKERS, Cast
+from tests.support.chaos_cast import UNAVAILABLE, Cast
 from tests.support.chaos_witness import Witness, expected, mistakes, require_the_same, table
 from tests.support.fleet import Fleet
 
@@ -39,7 +39,7 @@ class Scale:
 
 
 LONG = Scale(180.0, photos=120, clips=60, clip_s=3.0, pause_s=2.5, outage_s=10.0, least_segments=300)
-SHORT = Scale(12.0, photos=16, clips=8, clip_s=2.0, pause_s=0.8, outage_s=2.0)
+SHORT = Scale(9.0, photos=12, clips=6, clip_s=2.0, pause_s=0.6, outage_s=2.0)
 
 
 def make_media(folder: Path, scale: Scale) -> None:
@@ -242,7 +242,7 @@ def run(seed: int, scale: Scale, place: Path) -> str:
 def _finish(cast: Cast, witness: Witness) -> None:
     """Nobody harms anybody any more: everything gets done."""
     until = time.monotonic() + FINISH_S
-    while cast.jobs_left() or cast.submitter is not None:
+    while cast.jobs_left() or cast.submitter is not None or cast.missing:
         assert time.monotonic() < until, f"the work was never done\n{cast.fleet.tails()}"
         cast.keep_alive(more_jobs=False)
         witness.look()
@@ -254,7 +254,6 @@ def _judge(fleet: Fleet, cast: Cast, media: Path, oracle: Path, told: str) -> No
     for program in cast.leaving:
         code = program.wait(LEAVE_S)
         assert code in (0, -signal.SIGTERM, UNAVAILABLE), f"{program.log.stem} ended with {code}: {program.tail()}"
-    assert len(cast.parts) == WORKERS + 1
     assert mistakes(fleet) == []
     assert fleet.rows("SELECT state, count(*) FROM segment WHERE state <> 'done' GROUP BY 1") == [], told
     jobs = [name for (name,) in fleet.rows("SELECT name FROM job ORDER BY id")]

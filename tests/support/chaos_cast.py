@@ -46,6 +46,11 @@ class Cast:
         """The workers that run now and are not frozen."""
         return [name for name in self.parts if name.startswith("worker") and name not in self.frozen]
 
+    @property
+    def missing(self) -> bool:
+        """Whether somebody is still to be started again."""
+        return bool(self._due)
+
     def ask(self, statement: str, *values: Any) -> list[tuple[Any, ...]] | None:
         """Rows, or None while there is no server."""
         try:

@@ -73,6 +73,7 @@ def expected(media: Path, jobs: Sequence[str], place: Path) -> Rows:
 def require_the_same(fleet: Fleet, wanted: Rows) -> None:
     """Assert that a fleet found these rows, each as often."""
     adds_up(fleet)
+    assert all(wanted[name] for name in ("files", "media", "segments", "frames", "faces"))
     for name, statement in _EVERYTHING.items():
         got, right = Counter(fleet.rows(statement)), Counter(wanted[name])
         lost, added = list((right - got).elements()), list((got - right).elements())
