@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import socket
 import warnings
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ from workers.transport import install
 PREFIX = "moodreel:"
 EPOCH = "epoch"
 """A key that tells a broker that kept its memory from one that came back empty."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as of the other commands."""
 VISIBILITY_S = 900
 """When a message that a dead worker held is delivered again. The database's leases are shorter: this is a long stop."""
 
@@ -40,6 +43,8 @@ class MoodreelCelery(Celery):  # type: ignore[misc]  # Celery has no types
 
     machine: Machine | None = None
     """What this process works with, once it is a worker."""
+    was_interrupted = False
+    """Whether somebody at the keyboard asked it to end."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -128,8 +133,9 @@ app.steps["worker"].add(MachineStep)
 
 
 @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
-def _leave(how: str, **_: Any) -> None:
+def _leave(how: str, sig: str, **_: Any) -> None:
     """Called in a signal handler: warm means to end what is in hand, cold to give it back."""
+    app.was_interrupted = app.was_interrupted or sig == "SIGINT"
     if app.machine is not None:
         app.machine.drain() if how == "Warm" else app.machine.stop_now()
 
@@ -192,6 +198,11 @@ def work(settings: Settings, concurrency: int, queue: str) -> int:
     app.settings = settings
     # The warning is of pickled messages, which we do not accept; what else is to be said of root, the caller says.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # until Celery takes them over: a worker may be told before it is one
+        signal.signal(number, _leave_early)
     machine = app.machine = _machine(settings, Duty(concurrency, (queue,)))
     try:
         worker = app.Worker(
@@ -200,11 +211,17 @@ def work(settings: Settings, concurrency: int, queue: str) -> int:
             queues=[queue],
             loglevel=settings.log_level.upper(),
             quiet=True,
+            without_mingle=True,  # a second's talk with other workers about tasks that we do not revoke
+            without_gossip=True,
         )
         worker.start()
-        return int(worker.exitcode or machine.is_deaf)
+        return INTERRUPTED if app.was_interrupted else int(worker.exitcode or machine.is_deaf)
     finally:
         _dismiss()
+
+
+def _leave_early(number: int, _frame: object) -> None:
+    raise SystemExit(INTERRUPTED if number == signal.SIGINT else 0)
 
 
 def _dismiss() -> None:
