@@ -15,6 +15,7 @@ from tests.support.crews import wait_until_gone
 from tests.support.fleet import Fleet
 from tests.support.postgres import Server
 from tests.support.programs import Program
+from tests.support.strangers import GARBAGE
 
 EVERY_FRAME = "--every-frame"
 SOON_S = 30.0
@@ -28,6 +29,7 @@ OF_FILE = """
     SELECT s.state, s.attempt, s.failures, s.expiries FROM segment s
     JOIN media_analysis a ON a.id = s.media_analysis_id JOIN media m ON m.id = a.media_id WHERE m.path = %s
 """
+HEARTBEATS = "moodreel:/0.celeryev/worker.heartbeat"
 STATE = "SELECT state FROM worker WHERE pid = %s"
 
 
@@ -125,6 +127,10 @@ def test_a_worker_that_is_told_twice_ends_at_once_and_celery_starts_one_as_well(
     celery = [Path(sys.executable).with_name("celery"), "-A", "workers.app", "worker"]
     environment = clean_environment(**fleet.settings, MOODREEL_WORKERS="2")
     worker = fleet.programs.start("celery", celery, env=environment)
+    with fleet.redis.client() as client:  # a worker of Celery's own making hears what others say of themselves, too
+        fleet.await_true(lambda: client.publish(HEARTBEATS, b"{}") == 1, "it does not listen")
+        for text in GARBAGE:
+            client.publish(HEARTBEATS, text)
     fleet.await_finished(job)
     agrees(fleet, expected)
     assert sorted(trace(fleet).attempts) == [1, 3, 3]

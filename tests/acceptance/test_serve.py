@@ -60,7 +60,7 @@ def server() -> Iterator[Served]:
         assert served.program.stop() == 0
         first, *rest = served.program.tail().splitlines()
         assert first.startswith("scoring with ferplus")
-        assert rest == ["WARNING uvicorn.error Invalid HTTP request received."]  # of the sender whose length is a lie
+        assert set(rest) <= {"WARNING uvicorn.error Invalid HTTP request received."}  # of a length that is a lie
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,9 @@ from workers.gate import TASK
 NOTHING_AFTER = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 QUEUE = "cpu"
 
+GARBAGE = (b"not JSON", b"[1, 2]", b"5", b'"x"', b"null", b"\xff\xfe", b"[" * 100_000, b'{"__type__": "decimal"}')
+"""Bytes that are no message of anybody's."""
+
 
 def bell(*segment_ids: Any) -> dict[str, Any]:
     """An honest one, as Celery 5.7 writes it."""
