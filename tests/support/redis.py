@@ -77,6 +77,16 @@ class RedisServer:
                 file.unlink()
         self.start()
 
+    def freeze(self) -> None:
+        """SIGSTOP: it takes connections and answers nothing."""
+        assert self._program is not None
+        self._program.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        assert self._program is not None
+        self._program.thaw()
+
     def flush(self) -> None:
         """FLUSHALL."""
         with self.client() as client:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
-from jobs.parsing import LONGEST_S, parse_duration, parse_fps, parse_interval, parse_sampling, parse_tags
+from jobs.parsing import LONGEST_S, parse_duration, parse_fps, parse_interval, parse_rate, parse_sampling, parse_tags
 from workers.analysis import Sampling, SamplingMode
+from workers.services.rate import Rate
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,40 @@ def test_tags_split_at_the_first_equals_sign() -> None:
 def test_a_tag_without_a_key_or_given_twice_is_refused(pairs: list[str]) -> None:
     with pytest.raises(UsageError):
         parse_tags(pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("10/s", Rate(10, 1.0)),
+        (" 20 / MIN ", Rate(20, 60.0)),
+        ("20/m", Rate(20, 60.0)),
+        ("1000/h", Rate(1000, 3600.0)),
+        ("100/30s", Rate(100, 30.0)),
+        ("0.5/s", Rate(1, 2.0)),
+        ("2.5/s", Rate(2.5, 1.0)),
+        (".1/s", Rate(1, 10.0)),
+        ("10.0/s", Rate(10, 1.0)),
+    ],
+)
+def test_a_rate_is_whole_calls_in_a_window(text: str, rate: Rate) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "10", "s", "/s", "10/", "10 per second", "0/s", "-1/s", "10/0s", "1e3/s", "1/0/s", "10/d", "nan/s"),
+        *("10001/s", "1/48h", "0.00000001/s", "\u0661/s", "9" * 5000 + "/s", "1/" + "9" * 50 + "s"),
+    ],
+)
+def test_what_is_no_rate_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_rate(text)
+    assert "20/min" in refused.value.hint
+    assert len(str(refused.value)) < 200
+
+
+@given(st.integers(1, 10_000), st.sampled_from(["s", "min", "h"]))
+def test_a_rate_says_itself_as_it_is_written(calls: int, unit: str) -> None:
+    assert str(parse_rate(f"{calls}/{unit}")) == f"{calls}/{unit}"
