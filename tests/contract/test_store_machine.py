@@ -13,13 +13,22 @@ from hypothesis.stateful import (
 )
 
 from db.engine import writing
+from db.fleet import FleetStore
 from db.records import ClaimedSegment, Problem, SegmentFailure
 from db.schema import frame, media, media_analysis, metadata, segment
 from db.store import Store
-from tests.support.dbmaking import admit, counted_truth, counters, photo, result_of, rows, start, video
+from tests.support.dbmaking import PHOTO, admit, counted_truth, counters, photo, result_of, rows, start, video
 from tests.support.dbmodel import Key, Model, ModelJob
 
-FILES = {"a": photo("a"), "b": photo("b"), "c": video("c", segments=2), "d": video("d", segments=3)}
+MAIN = b"main"
+"""A named root: bells are rung for the files of a fleet."""
+FILES = {
+    "a": photo("a", root=MAIN),
+    "b": photo("b", root=MAIN),
+    "c": video("c", segments=2, root=MAIN),
+    "d": video("d", segments=3, root=MAIN),
+}
+PHOTOS = 2
 CRASH = Problem("child.crashed", "its process ended", "try again", permanent=False)
 HOPELESS = Problem("media.vanished", "the file is gone", "put it back")
 some_files = st.lists(st.sampled_from(sorted(FILES)), min_size=1, max_size=3, unique=True)
@@ -27,13 +36,15 @@ pick = st.integers(0, 1000)
 
 
 class Histories(RuleBasedStateMachine):
-    """Jobs come and go, workers claim, commit, fail, die and come back late."""
+    """Jobs come and go, workers claim, commit, fail, die and come back late; bells are rung, heard twice, and lost."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.store = store
         self.model = Model()
         self.claims: list[ClaimedSegment] = []  # every claim ever made, stale ones too: they may come back late
+        self.fleet = FleetStore(store.engine, 10.0)
+        self.messages: list[list[int]] = []  # every bell that the broker still has, or may deliver again
         writing(store.engine, _wipe)
 
     @initialize(files=some_files)
@@ -95,7 +106,7 @@ class Histories(RuleBasedStateMachine):
         held = self.model.holds(_key(one), one.fence.attempt)
         assert self.store.segments.give_back([one.fence]) == held
         if held:
-            self.model.segments[_key(one)].state = "queued"
+            self.model.give_back(_key(one))
 
     @rule(which=pick)
     @precondition(lambda self: self.claims)
@@ -116,6 +127,46 @@ class Histories(RuleBasedStateMachine):
         for key in running:
             self.model.expire(key)
 
+    @rule(bells=st.integers(1, 4))
+    def ring(self, bells: int) -> None:
+        due = self.model.due()
+        groups = self.fleet.due(bells, PHOTOS)
+        rung = [self._key_of(number) for group in groups for number in group]
+        assert len(rung) == len(set(rung))
+        assert set(rung) <= due
+        assert len(groups) == bells or set(rung) == due
+        assert all(len(group) == 1 or FILES[self._key_of(group[0])[0]].facts == PHOTO for group in groups)
+        for key in rung:
+            self.model.segments[key].rung = True
+        self.messages += groups
+
+    @rule(which=pick)
+    @precondition(lambda self: self.messages)
+    def deliver(self, which: int) -> None:
+        """A bell is heard, perhaps once more: whatever of it is not runnable any more is not touched."""
+        group = self.messages[which % len(self.messages)]
+        runnable = self.model.runnable(None) & {self._key_of(number) for number in group}
+        claimed = self.store.segments.claim("worker", 60, len(group), ids=group)
+        assert {_key(one) for one in claimed} == runnable
+        for one in claimed:
+            assert one.fence.attempt == self.model.claim(_key(one))
+        self.claims += claimed
+
+    @rule(which=pick)
+    @precondition(lambda self: self.messages)
+    def ring_in_vain(self, which: int) -> None:
+        """A bell came to somebody who could do nothing with it."""
+        group = self.messages[which % len(self.messages)]
+        self.fleet.unring(group)
+        for number in group:
+            one = self.model.segments[self._key_of(number)]
+            one.rung = one.rung and one.state != "queued"
+
+    @rule()
+    def wipe_the_broker(self) -> None:
+        self.messages.clear()
+        assert self.fleet.forget_bells() == self.model.forget_bells()
+
     @rule(which=pick)
     def cancel(self, which: int) -> None:
         self.store.jobs.cancel(self._job(which))
@@ -134,13 +185,22 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def segments_are_as_they_should_be(self) -> None:
         stored = {
-            (sha, ordinal): (state, attempt, failures, expiries, bool(wanted), owner is not None, frames)
-            for sha, ordinal, state, attempt, failures, expiries, wanted, owner, frames in rows(self.store, _STORED)
+            (sha, ordinal): (
+                state,
+                attempt,
+                failures,
+                expiries,
+                bool(wanted),
+                owner is not None,
+                at is not None,
+                frames,
+            )
+            for sha, ordinal, state, attempt, failures, expiries, wanted, owner, at, frames in rows(self.store, _STORED)
         }
         expected = {
             (str(FILES[name].sha256), ordinal): (
                 *(one.state, one.attempt, one.failures, one.expiries, self.model.wanted((name, ordinal))),
-                *(one.state == "running", one.frames),
+                *(one.state == "running", one.rung, one.frames),
             )
             for (name, ordinal), one in self.model.segments.items()
         }
@@ -163,14 +223,26 @@ class Histories(RuleBasedStateMachine):
         jobs = sorted(self.model.jobs)
         return jobs[which % len(jobs)]
 
+    def _key_of(self, number: int) -> Key:
+        ((sha, ordinal),) = rows(self.store, _IDENTITY.where(segment.c.id == number))
+        return NAMES[sha], ordinal
+
     def _claim(self, which: int) -> ClaimedSegment:
         return self.claims[which % len(self.claims)]
 
 
+NAMES = {str(file.sha256): name for name, file in FILES.items()}
+_IDENTITY = (
+    sa.select(media.c.sha256, segment.c.ordinal)
+    .select_from(segment)
+    .join(media_analysis, media_analysis.c.id == segment.c.media_analysis_id)
+    .join(media, media.c.id == media_analysis.c.media_id)
+)
 _STORED = (
     sa.select(
         media.c.sha256,
         *(segment.c[name] for name in ("ordinal", "state", "attempt", "failures", "expiries", "wanted", "owner")),
+        segment.c.dispatched_at,
         sa.select(sa.func.count()).where(frame.c.segment_id == segment.c.id).scalar_subquery(),
     )
     .select_from(segment)

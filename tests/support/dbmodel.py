@@ -18,6 +18,8 @@ class ModelSegment:
     expiries: int = 0
     max_expiries: int = 10
     frames: int = 0
+    rung: bool = False
+    """A bell was sent for it since it was last queued."""
 
 
 @dataclass
@@ -74,12 +76,30 @@ class Model:
         one = self.segments[key]
         one.failures += 1
         one.state = "failed" if permanent or one.failures >= one.max_failures else "queued"
+        one.rung = False
 
     def expire(self, key: Key) -> None:
         """Its holder fell silent."""
         one = self.segments[key]
         one.expiries += 1
         one.state = "failed" if one.expiries >= one.max_expiries else "queued"
+        one.rung = one.rung and one.state == "failed"
+
+    def give_back(self, key: Key) -> None:
+        """It was not tried."""
+        self.segments[key].state = "queued"
+        self.segments[key].rung = False
+
+    def due(self) -> set[Key]:
+        """What nobody was rung for."""
+        return {key for key in self.runnable(None) if not self.segments[key].rung}
+
+    def forget_bells(self) -> int:
+        """The broker lost its memory; returns how many bells were lost."""
+        lost = [one for one in self.segments.values() if one.state == "queued" and one.rung]
+        for one in lost:
+            one.rung = False
+        return len(lost)
 
     def retry(self, job_id: str) -> int:
         """Returns how many failed segments are queued again."""
@@ -87,6 +107,7 @@ class Model:
         failed = [one for key, one in self.segments.items() if key[0] in job.contents and one.state == "failed"]
         for one in failed:
             one.state = "queued"
+            one.rung = False
             one.max_failures = one.failures + 3
             one.max_expiries = one.expiries + 10
         if failed:
