@@ -2,6 +2,9 @@
 
 import itertools
 import time
+from collections.abc import Set
+
+import structlog
 
 from db.records import Fence
 from workers.desk import GRACE_S, Assignment, Desk
@@ -12,6 +15,8 @@ from workers.lane import Lane
 from workers.limits import ChildLimits, deadline_s
 from workers.messages import SegmentResult
 
+log = structlog.get_logger(__name__)
+
 
 class Bench:
     """Carries work from the desk to the child, and outcomes back."""
@@ -21,8 +26,7 @@ class Bench:
         self.lane = lane
         self.is_busy = False
         """Whether its thread may have something in hand."""
-        self.unwanted: list[Fence] = []
-        """What nobody wanted any more when somebody looked last."""
+        self._unwanted: list[Fence] = []
         self._numbers = itertools.count()
         self._honest_until = 0.0
 
@@ -52,6 +56,18 @@ class Bench:
             self.desk.flush()
         if fault is not None:
             raise fault
+
+    def drop_if_unwanted(self, fences: list[Fence], unwanted: Set[Fence]) -> None:
+        """End the child's work over these claims where no live job wants any of them; called by another thread.
+
+        Twice the same is waited for: what was committed a moment ago is not wanted either, and its child has other work
+        by now.
+        """
+        over = [fence for fence in fences if fence in unwanted]
+        if over == fences == self._unwanted:
+            log.info("action=work-abandoned", segments=len(fences))
+            self.lane.abandon()
+        self._unwanted = over
 
     def _settle(self, assignment: Assignment, event: Event, *, child_died: bool) -> MachineFault | None:
         """Write down what an event means; the fault of the machine, where it is to blame."""

@@ -97,7 +97,7 @@ class Machine:
         places = RootedPlaces(roots, self._mounts, self._staging)
         self._station = Station(self._store, name, places, terms, Crew(settings.limits, settings.device))
         self._bell = Bell(fleet, self._skills, broker)
-        self._reaper = Reaper(brief, Bell(fleet, self._skills, broker))
+        self._reaper = Reaper(brief, self._bell)
         reporter = Reporter(brief, name, duty, self._mounts.names)
         self._over = threading.Event()
         self._reaping = threading.Thread(target=self._reaper.run, args=(self._over.wait,), name="reaper", daemon=True)

@@ -42,7 +42,7 @@ FORGET_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """How a station's children are made, and how many there are at most."""
+    """How a station's children are made."""
 
     limits: ChildLimits
     device: str = "auto"
@@ -199,11 +199,10 @@ class Station:
     def _keep(self) -> None:
         while not self._closing.wait(KEEP_EVERY_S):
             self._mind_the_drain()
-            for bench in tuple(self._benches):
-                try:
-                    self._keep_bench(bench)
-                except StoreError as error:
-                    log.warning("action=lease-not-kept", error=str(error))
+            try:
+                self._mind_the_leases()
+            except StoreError as error:
+                log.warning("action=lease-not-kept", error=str(error))
 
     def _mind_the_drain(self) -> None:
         if self._draining and self._drained_by is None:
@@ -211,14 +210,11 @@ class Station:
         if self._drained_by is not None and time.monotonic() >= self._drained_by:
             self.stop_now()
 
-    def _keep_bench(self, bench: Bench) -> None:
-        fences = bench.desk.fences
-        if not fences or not bench.is_honest:
-            return
-        bench.desk.extend_if_due()
-        unwanted = self._fleet.unwanted(fences)
-        # Looked at twice: what was committed a moment ago is not wanted either, and its child has other work by now.
-        if unwanted == fences == bench.unwanted:
-            log.info("action=work-abandoned", segments=len(fences))
-            bench.lane.abandon()
-        bench.unwanted = unwanted
+    def _mind_the_leases(self) -> None:
+        """Hold on to what is in hand and within its time, and stop what nobody wants: one question for all benches."""
+        held = {bench: fences for bench in tuple(self._benches) if bench.is_honest and (fences := bench.desk.fences)}
+        for bench in held:
+            bench.desk.extend_if_due()
+        unwanted = set(self._fleet.unwanted([fence for fences in held.values() for fence in fences])) if held else set()
+        for bench, fences in held.items():
+            bench.drop_if_unwanted(fences, unwanted)
