@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from jobs.cli import options
-from jobs.cli.working import Choice, Show, request_of, run_new, run_on, settings_of
+from jobs.cli.asking import Asked, asks
+from jobs.cli.working import Show, run_new, run_on, settings_of
 
 if TYPE_CHECKING:
     from jobs.request import RunRequest
@@ -19,24 +20,9 @@ def register(app: typer.Typer) -> None:
     app.command()(retry)
 
 
+@asks
 def run(
-    paths: options.Paths = None,
-    every: options.Every = None,
-    fps: options.Fps = None,
-    every_frame: options.EveryFrame = False,
-    keyframes: options.Keyframes = False,
-    start: options.Start = None,
-    end: options.End = None,
-    detector: options.Detector = "yunet",
-    max_side: options.MaxSide = 640,
-    confidence: options.Confidence = 0.7,
-    min_face: options.MinFace = 32,
-    scorer: options.Scorer = "ferplus",
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    manifest: options.Manifest = None,
-    tag: options.Tag = None,
-    name: options.Name = None,
+    asked: Asked,
     database: options.Database = None,
     workers: options.Workers = None,
     device: options.Device = None,
@@ -51,17 +37,9 @@ def run(
     analysed before is not analysed again, so an interrupted run goes on when it is run again.
     """
     from jobs.cli.summary import exit_code
-    from jobs.parsing import parse_sampling
-    from workers.analysis import DetectorSpec, ScorerSpec
 
     settings = settings_of(database, workers, device)
-    request = request_of(
-        paths,
-        parse_sampling(every, fps, every_frame, keyframes, start, end),
-        DetectorSpec(detector, max_side=max_side, confidence=confidence, min_face=min_face),
-        ScorerSpec(scorer),
-        Choice(include, exclude, manifest, tag, name),
-    )
+    request = asked.request()
     if dry_run:
         dry_run_of(settings, request, quiet=quiet, as_json=as_json)
     raise typer.Exit(exit_code(run_new(settings, request, Show(quiet, as_json, profile))))

@@ -7,8 +7,9 @@ import typer
 
 from jobs.cli import options
 from jobs.cli.analyse import dry_run_of
+from jobs.cli.asking import Asked, asks
 from jobs.cli.queueing import require_celery, submit_new
-from jobs.cli.working import Choice, Show, request_of, settings_of
+from jobs.cli.working import Show, settings_of
 from workers.knobs import knob
 
 if TYPE_CHECKING:
@@ -37,24 +38,9 @@ def register(app: typer.Typer) -> None:
     app.command()(reaper)
 
 
+@asks
 def submit(
-    paths: options.Paths = None,
-    every: options.Every = None,
-    fps: options.Fps = None,
-    every_frame: options.EveryFrame = False,
-    keyframes: options.Keyframes = False,
-    start: options.Start = None,
-    end: options.End = None,
-    detector: options.Detector = "yunet",
-    max_side: options.MaxSide = 640,
-    confidence: options.Confidence = 0.7,
-    min_face: options.MinFace = 32,
-    scorer: options.Scorer = "ferplus",
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    manifest: options.Manifest = None,
-    tag: options.Tag = None,
-    name: options.Name = None,
+    asked: Asked,
     database: options.Database = None,
     workers: options.Workers = None,
     dry_run: options.DryRun = False,
@@ -66,18 +52,9 @@ def submit(
 
     Files are committed as they are found and workers begin at once. Killed half-way, `moodreel resume` goes on.
     """
-    from jobs.parsing import parse_sampling
-    from workers.analysis import DetectorSpec, ScorerSpec
-
     settings = settings_of(database, workers)
     require_celery()
-    request = request_of(
-        paths,
-        parse_sampling(every, fps, every_frame, keyframes, start, end),
-        DetectorSpec(detector, max_side=max_side, confidence=confidence, min_face=min_face),
-        ScorerSpec(scorer),
-        Choice(include, exclude, manifest, tag, name, fleet=True),
-    )
+    request = asked.request(fleet=True)
     if dry_run:
         dry_run_of(settings, request, quiet=quiet, as_json=as_json)
     raise typer.Exit(submit_new(settings, request, Show(quiet, as_json, watch=watch)))

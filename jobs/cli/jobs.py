@@ -196,7 +196,8 @@ def _workers(now: "JobStatus") -> "Iterator[str]":
         return
     paused = [one for one in now.workers if one.state == "paused"]
     slots = sum(one.concurrency for one in now.workers)
-    yield f"{numbered(len(now.workers), 'worker')} with {numbered(slots, 'slot')}; {len(paused)} paused"
+    resting = f"; {len(paused)} paused" if paused else ""
+    yield f"{numbered(len(now.workers), 'worker')} with {numbered(slots, 'slot')}{resting}"
     for one in now.workers:
         if one.note:
             yield f"  {printable(one.host)}:{one.pid} {one.state}: {printable(one.note)}"

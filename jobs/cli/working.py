@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from db.store import Store
     from jobs.control import RunOutcome
     from jobs.request import RunRequest
-    from workers.analysis import DetectorSpec, Sampling, ScorerSpec
     from workers.settings import Settings
 
 PATIENCE_S = 10.0
@@ -26,18 +25,6 @@ class Show:
     """Of a job that others work on: stay and look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which files, and under which names, as typed."""
-
-    include: list[str] | None
-    exclude: list[str] | None
-    manifest: str | None
-    tag: list[str] | None
-    name: str | None
-    fleet: bool = False
-
-
 def settings_of(database: str | None, workers: int | None = None, device: str | None = None) -> "Settings":
     """The settings in force, with logging and the model cache set up accordingly."""
     from jobs.logs import configure
@@ -47,34 +34,6 @@ def settings_of(database: str | None, workers: int | None = None, device: str | 
     configure(settings.log_level)
     settings.share_model_cache()
     return settings
-
-
-def request_of(
-    paths: list[str] | None,
-    sampling: "Sampling",
-    detector: "DetectorSpec",
-    scorer: "ScorerSpec",
-    choice: Choice,
-) -> "RunRequest":
-    """What `run` and `submit` were asked, checked against what is installed."""
-    from jobs.discover import Filters
-    from jobs.manifest import read_manifest
-    from jobs.parsing import parse_tags
-    from jobs.submit import Wish, build_request
-
-    return build_request(
-        Wish(
-            paths=paths or [],
-            sampling=sampling,
-            detector=detector,
-            scorer=scorer,
-            filters=Filters(tuple(choice.include or ()), tuple(choice.exclude or ())),
-            name=choice.name,
-            tags=parse_tags(choice.tag or ()),
-            manifest=None if choice.manifest is None else read_manifest(choice.manifest),
-            fleet=choice.fleet,
-        )
-    )
 
 
 def open_store(settings: "Settings", *, create: bool = False) -> "Store":
