@@ -137,9 +137,7 @@ def _print(measured: list[Measured], verdicts: dict[str, bool]) -> None:
     for one in measured:
         print(f"{one.clip:<18}{one.video_s:>9.1f}{one.file_mb:>9.1f}{one.segments:>10}{one.frames:>8}", end="")
         print(f"{one.faces:>7}{one.wall_s:>8.1f}{one.idle_mb:>9.1f}{one.peak_mb:>9.1f}")
-    print()
-    for target, met in verdicts.items():
-        print(f"{'met   ' if met else 'MISSED'}  {target}")
+    report.show(verdicts)
 
 
 if __name__ == "__main__":

@@ -270,10 +270,7 @@ def _print(measured: Sequence[Measured], verdicts: dict[str, bool]) -> None:
             *(one.mean_bytes // 1000, f"{one.make_ms:.1f}"),
         )
         print("".join(f"{cell!s:>11}" for cell in cells))
-    missed = [target for target, met in verdicts.items() if not met]
-    print(f"\n{len(verdicts) - len(missed)} of {len(verdicts)} targets met")
-    for target in missed:
-        print(f"MISSED  {target}")
+    report.show(verdicts, all_of_them=False)
 
 
 if __name__ == "__main__":

@@ -155,10 +155,7 @@ def _print(measured: list[Measured], verdicts: dict[str, bool]) -> None:
     for one in measured:
         each = ", ".join(f"{seconds:.3f}" for seconds in one.runs_s)
         print(f"{one.queue:<34}{one.action:<26}{one.median_s:>10.3f}{one.load:>6}   {each}")
-    missed = [target for target, met in verdicts.items() if not met]
-    print(f"\n{len(verdicts) - len(missed)} of {len(verdicts)} targets met")
-    for target in missed:
-        print(f"MISSED  {target}")
+    report.show(verdicts, all_of_them=False)
 
 
 if __name__ == "__main__":

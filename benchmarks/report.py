@@ -34,6 +34,16 @@ def write(name: str, figures: object, passed: bool, folder: Path = RESULTS) -> P
     return path
 
 
+def show(verdicts: dict[str, bool], *, all_of_them: bool = True) -> None:
+    """Print which targets were met, or how many were and which were not."""
+    missed = [target for target, met in verdicts.items() if not met]
+    print()
+    if not all_of_them:
+        print(f"{len(verdicts) - len(missed)} of {len(verdicts)} targets met")
+    for target in verdicts if all_of_them else missed:
+        print(f"{'MISSED' if target in missed else 'met   '}  {target}")
+
+
 def machine() -> dict[str, object]:
     """The machine, as far as it decides the figures."""
     return {

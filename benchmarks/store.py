@@ -144,9 +144,7 @@ def _print(measured: list[Measured], verdicts: dict[str, bool]) -> None:
         each = ", ".join(f"{one.per_s:.0f}" for one in rounds)
         print(f"{database:<12}{claimers:>9}{rounds[0].segments:>10}", end="")
         print(f"{_median(measured, database, claimers):>12.0f}   {each}")
-    print()
-    for target, met in verdicts.items():
-        print(f"{'met   ' if met else 'MISSED'}  {target}")
+    report.show(verdicts)
 
 
 if __name__ == "__main__":

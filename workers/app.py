@@ -19,10 +19,11 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from db.engine import first_line
 from db.errors import StoreError
 from workers.bell import BrokerLost, Line
+from workers.doorman import TASK
 from workers.errors import SettingsError
-from workers.gate import TASK
 from workers.machine import Duty, Machine
 from workers.roots import fleet_roots
 from workers.settings import Settings
@@ -181,7 +182,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, RedisError, OSError) as error:
-        raise BrokerLost(f"the broker {shown_broker(app.settings)} cannot be reached: {_first_line(error)}") from error
+        raise BrokerLost(f"the broker {shown_broker(app.settings)} cannot be reached: {first_line(error)}") from error
 
 
 def shown_broker(settings: Settings) -> str:
@@ -189,19 +190,12 @@ def shown_broker(settings: Settings) -> str:
     return str(app.connection_for_write(settings.broker_url).as_uri())
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def work(settings: Settings, concurrency: int, queue: str) -> int:
     """Be a worker until told to stop; the exit code. Raises SettingsError, StoreError."""
     app.settings = settings
     # The warning is of pickled messages, which we do not accept; what else is to be said of root, the caller says.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # until Celery takes them over: a worker may be told before it is one
+    for number in (signal.SIGTERM, signal.SIGINT):  # until Celery hears them: a worker may be told before it is one
         signal.signal(number, _leave_early)
     machine = app.machine = _machine(settings, Duty(concurrency, (queue,)))
     try:

@@ -6,7 +6,7 @@ import structlog
 from celery.worker.request import Request
 
 from workers.app import app
-from workers.gate import TASK, NotABell, segment_ids
+from workers.doorman import TASK, NotABell, segment_ids
 
 log = structlog.get_logger(__name__)
 

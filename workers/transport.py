@@ -1,4 +1,4 @@
-"""The Redis transport of kombu with a gate before it: what is no bell never gets to Celery.
+"""The Redis transport of kombu with the doorman before it: what is no bell never gets to Celery.
 
 A message is off its queue once it is read, so what is refused here is gone, and no other worker meets it.
 """
@@ -10,7 +10,7 @@ import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis.exceptions import RedisError
 
-from workers.gate import NotABell, check
+from workers.doorman import NotABell, check
 from workers.skills import QUEUES
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeErr
 """What reading a stranger's text may raise; errors of the connection are none of these."""
 
 
-class GatedChannel(redis.Channel):
+class ScreenedChannel(redis.Channel):
     """A channel that a message which cannot even be read does not break."""
 
     def _brpop_read(self, **options: Any) -> Any:
@@ -39,10 +39,10 @@ class GatedChannel(redis.Channel):
             return True
 
 
-class GatedTransport(redis.Transport):
+class ScreenedTransport(redis.Transport):
     """Delivers bells, and what Celery's workers say to each other."""
 
-    Channel = GatedChannel
+    Channel = ScreenedChannel
     is_delivering = False
     """Whether a message was read, so that what is raised now is no fault of its writing."""
 
@@ -68,9 +68,9 @@ class GatedTransport(redis.Transport):
 
 
 def install() -> None:
-    """Have `redis://` and `rediss://` lead through the gate, in this process."""
+    """Have `redis://` and `rediss://` lead past the doorman, in this process."""
     for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = "workers.transport:GatedTransport"
+        TRANSPORT_ALIASES[scheme] = "workers.transport:ScreenedTransport"
 
 
 def _refuse(reason: str) -> None:

@@ -1,7 +1,6 @@
 """kill -9 and SIGSTOP of each part of a fleet: the job ends as if nothing had happened, by itself."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,19 +36,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clip(made / "long.mp4", 9, seconds=16)
     (made / "text.mp4").write_text("this is text")
     return made
-
-
-@pytest.fixture(scope="module")
-def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """What is to be found in it."""
-    return undisturbed(folder, tmp_path_factory.mktemp("undisturbed"), EVERY_FRAME)
-
-
-@pytest.fixture
-def fleet(folder: Path, postgres: Server) -> Iterator[Fleet]:
-    """Servers, and nobody at work yet."""
-    with Fleet({"main": folder}, server=postgres) as opened:
-        yield opened
 
 
 def holder_of_the_long_one(fleet: Fleet, *workers: Program) -> Program:

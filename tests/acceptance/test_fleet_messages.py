@@ -3,18 +3,17 @@
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.fleets import Rows, agrees, trace, undisturbed
+from tests.acceptance.fleets import Rows, agrees, trace
 from tests.acceptance.folders import write_clip, write_photo
 from tests.support.fleet import Fleet
-from tests.support.postgres import Server
 from tests.support.strangers import GARBAGE, bell, misshapen, of_celery_itself, pickled, unpacked
-from workers.gate import TASK
+from workers.doorman import TASK
 
 EVERY_FRAME = "--every-frame"
 KEY = "moodreel:cpu"
@@ -35,19 +34,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(6):
         write_clip(made / f"{number:02}.mp4", number, seconds=1)
     return made
-
-
-@pytest.fixture(scope="module")
-def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """What is to be found in it."""
-    return undisturbed(folder, tmp_path_factory.mktemp("undisturbed"), EVERY_FRAME)
-
-
-@pytest.fixture
-def fleet(folder: Path, postgres: Server) -> Iterator[Fleet]:
-    """Servers, and nobody at work yet."""
-    with Fleet({"main": folder}, server=postgres) as opened:
-        yield opened
 
 
 def submitted(fleet: Fleet, folder: Path, *options: str) -> str:

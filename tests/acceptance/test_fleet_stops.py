@@ -2,18 +2,16 @@
 
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.acceptance.fleets import Rows, Trace, agrees, trace, undisturbed
+from tests.acceptance.fleets import Rows, Trace, agrees, trace
 from tests.acceptance.folders import write_clip, write_photo
 from tests.acceptance.runs import clean_environment
 from tests.support.crews import wait_until_gone
 from tests.support.fleet import Fleet
-from tests.support.postgres import Server
 from tests.support.programs import Program
 from tests.support.strangers import GARBAGE
 
@@ -41,19 +39,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clip(made / "own.mp4", 2, seconds=10)
     write_clip(made / "shared.mp4", 3, seconds=10)
     return made
-
-
-@pytest.fixture(scope="module")
-def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """What is to be found in it."""
-    return undisturbed(folder, tmp_path_factory.mktemp("undisturbed"), EVERY_FRAME)
-
-
-@pytest.fixture
-def fleet(folder: Path, postgres: Server) -> Iterator[Fleet]:
-    """Servers, and nobody at work yet."""
-    with Fleet({"main": folder}, server=postgres) as opened:
-        yield opened
 
 
 def hold(fleet: Fleet, worker: Program, clips: int) -> list[psutil.Process]:

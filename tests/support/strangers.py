@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from workers.gate import TASK
+from workers.doorman import TASK
 
 NOTHING_AFTER = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 QUEUE = "cpu"

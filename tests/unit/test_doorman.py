@@ -1,4 +1,4 @@
-"""Only bells as ours are written get past the gate, and nothing that a stranger writes breaks it."""
+"""Only bells as ours are written get past the doorman, and nothing that a stranger writes breaks it."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.strangers import bell, misshapen, of_celery_itself, pickled
-from workers.gate import MOST_IDS, NotABell, check
+from workers.doorman import MOST_IDS, NotABell, check
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -43,7 +43,7 @@ def test_anything_else_is_refused_and_breaks_nothing(anything: Any) -> None:
 
 
 @given(st.sampled_from([(part, name) for part in ("headers", "properties") for name in bell(1)[part]]), JSON)
-def test_no_part_of_a_bell_can_break_the_gate(place: tuple[str, str], value: Any) -> None:
+def test_no_part_of_a_bell_can_break_the_doorman(place: tuple[str, str], value: Any) -> None:
     part, name = place
     altered = bell(1)
     altered[part][name] = value
