@@ -44,6 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hold(fleet: Fleet, worker: Program, clips: int) -> list[psutil.Process]:
     """Freeze the children of a worker while each has one of the long clips in hand."""
     fleet.await_rows(RUNNING, clips)
+    fleet.await_true(lambda: len(worker.family) == clips, "a clip was claimed, and no child has it")
     children = worker.family
     for child in children:
         child.suspend()
