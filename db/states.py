@@ -56,3 +56,26 @@ class FrameStatus(StrEnum):
     """Decoded from corrupt data: the decoder concealed what it could not read."""
     MISSING = "missing"
     """The file holds it but the decoder never produced it; it has no faces because nobody saw it."""
+
+
+class CallOutcome(StrEnum):
+    """What became of a call to a paid service."""
+
+    OPEN = "open"
+    """It has left or is about to, and nothing was heard yet."""
+    ANSWERED = "answered"
+    """It brought scores."""
+    THROTTLED = "throttled"
+    """Refused because of the rate; not billed."""
+    UNAVAILABLE = "unavailable"
+    """The service could not be reached or failed; not billed as far as known."""
+    LOST = "lost"
+    """The process that made it is gone: it may have been billed."""
+    UNCLEAR = "unclear"
+    """It was sent whole and no clear answer came: it may have been billed."""
+    REFUSED = "refused"
+    """The service refused whoever asked: key, permission, a feature that it has withdrawn."""
+    PICTURE = "picture"
+    """The service could not take this picture."""
+    NONSENSE = "nonsense"
+    """The answer could not be understood."""
