@@ -4,8 +4,10 @@ The parent decodes answers into exactly these types and nothing else: a child th
 file can lie, but it cannot make its parent run code.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +19,63 @@ from db.records import FileIdentity, Frame, MediaFacts, Problem, SegmentSpec
 from workers.analysis import AnalysisSpec
 
 
+class Give(StrEnum):
+    """What a child gives of a segment beside its frames."""
+
+    SCORES = "scores"
+    """Every face scored, by a model that the child holds."""
+    GRAY = "gray"
+    """The aligned gray crop of every face, as FER+ models take it: a scoring container gets them."""
+    CROPS = "crops"
+    """A cut-out of every face in colour, with its surroundings: a service that finds faces gets them packed."""
+    PICTURES = "pictures"
+    """Every frame as an encoded picture, and no faces: a service finds them."""
+
+
+class Takes(msgspec.Struct, frozen=True):
+    """Which encoded pictures a service takes."""
+
+    formats: tuple[str, ...]
+    """Still formats by the names of `db.records.MediaFacts.container`; JPEG is always among them."""
+    min_bytes: int
+    max_bytes: int
+    min_side_px: int
+
+
+class Cutout(msgspec.Struct, frozen=True):
+    """A face with its surroundings: `pixels` is BGR uint8 [height, width, 3], never empty.
+
+    Made or decoded, it is what it promises: raises ValueError otherwise.
+    """
+
+    pixels: NDArray[np.uint8]
+    face_xywh: tuple[float, float, float, float]
+    """Where the face lies, in pixels of the cut-out; it may reach over the edges."""
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or not self.pixels.size:
+            raise ValueError(f"a picture of shape {self.pixels.shape}")
+        if not all(map(math.isfinite, self.face_xywh)) or min(self.face_xywh[2:]) <= 0:
+            raise ValueError(f"a face at {self.face_xywh}")
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """One frame as an encoded picture. Made or decoded, it is what it promises: raises ValueError otherwise."""
+
+    picture: bytes
+    scale: float
+    """Pixels of the frame as a person sees it per pixel of what was encoded; 1.0 where it is the file itself."""
+    width: int
+    height: int
+    """Of what was encoded, as a person sees it."""
+
+    def __post_init__(self) -> None:
+        if not self.picture or min(self.width, self.height) < 1:
+            raise ValueError(f"a picture of {self.width} x {self.height} in {len(self.picture)} bytes")
+        if not math.isfinite(self.scale) or self.scale < 1:
+            raise ValueError(f"a picture enlarged by {self.scale}")
+
+
 class SegmentWork(msgspec.Struct, frozen=True):
     """One segment to analyse: all that `workers.pipeline.process_segment` may know."""
 
@@ -24,18 +83,24 @@ class SegmentWork(msgspec.Struct, frozen=True):
     facts: MediaFacts
     segment: SegmentSpec
     analysis: AnalysisSpec
-    want_crops: bool = False
-    """Return the aligned crops too: a service will score them in the parent."""
+    give: Give = Give.SCORES
+    takes: Takes | None = None
+    """What PICTURES must keep to."""
 
 
 class SegmentResult(msgspec.Struct, frozen=True):
-    """What one segment gave. `crops` is uint8 [faces, 64, 64] in the order of the frames' faces, when asked for."""
+    """What one segment gave."""
 
     frames: tuple[Frame, ...]
     fallbacks: int = 0
     cpu_s: float = 0.0
     stages_s: dict[str, float] = {}
     crops: NDArray[np.uint8] | None = None
+    """For GRAY: uint8 [faces, 64, 64] in the order of the frames' faces."""
+    cutouts: tuple[Cutout, ...] = ()
+    """For CROPS: one for each face in the order of the frames' faces."""
+    wholes: tuple[Whole | None, ...] = ()
+    """For PICTURES: one for each frame; None where the frame is missing."""
 
 
 class ProbeWork(msgspec.Struct, frozen=True):
@@ -43,6 +108,8 @@ class ProbeWork(msgspec.Struct, frozen=True):
 
     source: FileIdentity
     analysis: AnalysisSpec
+    give: Give = Give.SCORES
+    """What the segments will be asked for: those whose pictures wait for a service are shorter."""
 
 
 class ProbeResult(msgspec.Struct, frozen=True):

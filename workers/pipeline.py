@@ -15,7 +15,7 @@ from workers.detection.base import FaceDetector
 from workers.detection.crop import aligned_crop
 from workers.detection.faces import find_faces
 from workers.errors import ModelError, WorkError
-from workers.messages import SegmentResult, SegmentWork
+from workers.messages import Give, SegmentResult, SegmentWork
 from workers.scoring.base import EmotionScorer
 from workers.stages import Stages
 from workers.toolbox import Toolbox
@@ -40,7 +40,7 @@ def process_segment(work: SegmentWork, toolbox: Toolbox, report: Callable[[int],
     with stages.timed("load"):
         detector = toolbox.detector(work.analysis.detector)
         scorer = toolbox.scorer(work.analysis.scorer)
-    scoring = Scoring(scorer, stages, keep_crops=work.want_crops)
+    scoring = Scoring(scorer, stages, keep_crops=work.give is Give.GRAY)
     done = 0
     with ExitStack() as stack:
         with stages.timed("decode"):

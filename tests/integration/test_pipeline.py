@@ -19,7 +19,7 @@ from tests.support.segments import DEFAULT, analysed, unheard, works
 from workers.analysis import AnalysisSpec, Sampling, SamplingMode, ScorerSpec
 from workers.detection.catalogue import open_detector
 from workers.errors import WorkError
-from workers.messages import AnalyseBatch, Analysed, decode_reply, decode_request, encode
+from workers.messages import AnalyseBatch, Analysed, Give, decode_reply, decode_request, encode
 from workers.pipeline import process_segment
 from workers.toolbox import Toolbox
 from workers.video.photo import read_photo
@@ -83,7 +83,7 @@ def test_progress_counts_every_frame_once(shared_media: Path) -> None:
 
 
 def test_crops_are_returned_on_request_in_the_order_of_the_faces(shared_media: Path) -> None:
-    (result,) = analysed(shared_media / "multi_face.jpg", want_crops=True)
+    (result,) = analysed(shared_media / "multi_face.jpg", give=Give.GRAY)
     assert result.crops is not None
     assert result.crops.shape == (5, 64, 64)
     with Toolbox("cpu") as toolbox:
@@ -98,7 +98,7 @@ def test_no_crops_are_returned_unasked(shared_media: Path) -> None:
 
 def test_a_picture_without_a_face_returns_no_crop(tmp_path: Path) -> None:
     stills.image().save(tmp_path / "it.png")
-    (result,) = analysed(tmp_path / "it.png", want_crops=True)
+    (result,) = analysed(tmp_path / "it.png", give=Give.GRAY)
     assert result.crops is not None
     assert result.crops.shape == (0, 64, 64)
 
@@ -111,7 +111,7 @@ def test_a_turned_photo_has_its_boxes_where_a_person_sees_the_faces(shared_media
 
 
 def test_work_and_result_survive_the_wire_unchanged(shared_media: Path) -> None:
-    (work,) = works(shared_media / "multi_face.jpg", want_crops=True)
+    (work,) = works(shared_media / "multi_face.jpg", give=Give.GRAY)
     request = decode_request(encode(AnalyseBatch((work,))))
     assert request == AnalyseBatch((work,))
     with Toolbox("cpu") as toolbox:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.clips import identity
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
-from workers.messages import ProbeResult, ProbeWork, SegmentResult, SegmentWork
+from workers.messages import Give, ProbeResult, ProbeWork, SegmentResult, SegmentWork, Takes
 from workers.pipeline import process_segment
 from workers.toolbox import Toolbox
 from workers.video.probe import probe
@@ -23,12 +23,14 @@ def planned(path: Path, analysis: AnalysisSpec = DEFAULT) -> ProbeResult:
     return probe(ProbeWork(identity(path), analysis))
 
 
-def works(path: Path, analysis: AnalysisSpec = DEFAULT, want_crops: bool = False) -> list[SegmentWork]:
+def works(
+    path: Path, analysis: AnalysisSpec = DEFAULT, give: Give = Give.SCORES, takes: Takes | None = None
+) -> list[SegmentWork]:
     """What there is to do for a file."""
     plan = planned(path, analysis)
     assert plan.facts is not None
     spec = analysis.for_photos() if plan.facts.kind == "photo" else analysis
-    return [SegmentWork(identity(path), plan.facts, segment, spec, want_crops) for segment in plan.segments]
+    return [SegmentWork(identity(path), plan.facts, segment, spec, give, takes) for segment in plan.segments]
 
 
 def analysed(
@@ -36,8 +38,9 @@ def analysed(
     analysis: AnalysisSpec = DEFAULT,
     toolbox: Toolbox | None = None,
     report: Callable[[int], None] = unheard,
-    want_crops: bool = False,
+    give: Give = Give.SCORES,
+    takes: Takes | None = None,
 ) -> list[SegmentResult]:
     """Every segment's result, in order."""
     with Toolbox("cpu") as own:
-        return [process_segment(work, toolbox or own, report) for work in works(path, analysis, want_crops)]
+        return [process_segment(work, toolbox or own, report) for work in works(path, analysis, give, takes)]

@@ -17,6 +17,7 @@ from workers.messages import (
     Analysed,
     BatchDone,
     Failed,
+    Give,
     ProbeBatch,
     Probed,
     ProbeResult,
@@ -27,6 +28,7 @@ from workers.messages import (
     SegmentResult,
     SegmentWork,
     Started,
+    Takes,
     Undecodable,
     decode_reply,
     decode_request,
@@ -38,6 +40,7 @@ SAMPLING = Sampling(SamplingMode.INTERVAL, Fraction(1001, 30000), Fraction(1, 3)
 ANALYSIS = AnalysisSpec(SAMPLING, DetectorSpec(model_sha256="d"), ScorerSpec(options=(("region", "eu"),)))
 FACTS = MediaFacts("video", "mp4", "h264", 1920, 1080, time_base_num=1, time_base_den=90_000, first_pts=-3003)
 FACE = Face(1.5, 2.5, 30.0, 40.0, (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0), 0.9, (0.125,) * 8)
+TAKES = Takes(("jpeg", "png"), 1024, 6 * 2**20, 80)
 FRAME = Frame(-3003, -0.033366666666666669, (FACE, FACE), 2, FrameStatus.DAMAGED)
 
 
@@ -46,7 +49,9 @@ FRAME = Frame(-3003, -0.033366666666666669, (FACE, FACE), 2, FrameStatus.DAMAGED
     [
         ProbeBatch(()),
         ProbeBatch((ProbeWork(SOURCE, ANALYSIS), ProbeWork(SOURCE, ANALYSIS.for_photos()))),
-        AnalyseBatch((SegmentWork(SOURCE, FACTS, SegmentSpec(3, -3003, 90_000, None, 17), ANALYSIS, want_crops=True),)),
+        ProbeBatch((ProbeWork(SOURCE, ANALYSIS, Give.CROPS),)),
+        AnalyseBatch((SegmentWork(SOURCE, FACTS, SegmentSpec(3, -3003, 90_000, None, 17), ANALYSIS, Give.GRAY),)),
+        AnalyseBatch((SegmentWork(SOURCE, FACTS, SegmentSpec(0), ANALYSIS, Give.PICTURES, TAKES),)),
     ],
 )
 def test_a_request_survives_the_wire(request_: ProbeBatch | AnalyseBatch) -> None:
