@@ -12,6 +12,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY jobs jobs
 COPY workers workers
 COPY db db
+COPY tests/services tests/services
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /dist .
 # Wheels only: there is no compiler here, and none is wanted. The environment gets no pip of its own.
 RUN python -m venv --without-pip /opt/moodreel \

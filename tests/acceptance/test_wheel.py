@@ -29,9 +29,11 @@ def test_the_wheel_carries_models_migrations_views_and_licences(wheel: Path) -> 
         "db/migrations/versions/0001_first.py",
         "db/views.sql",
         "jobs/demo/portrait.jpg",
+        "jobs/stand_ins/azure.py",
         "jobs/py.typed",
     ):
         assert wanted in names
+    assert "jobs/stand_ins/pairs.py" not in names, "pytest is not installed with it"
     assert any(name.endswith("licenses/NOTICE") for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"jobs", "workers", "db"}

@@ -180,7 +180,9 @@ def test_what_the_image_is_built_from_is_enough_for_the_wheel_and_is_all_that_th
     subprocess.run(build, cwd=tmp_path, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("moodreel-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"workers/models/ferplus.onnx", "db/views.sql", "jobs/cli/__init__.py"} <= set(names)
+    assert {"workers/models/ferplus.onnx", "db/views.sql", "jobs/cli/__init__.py", "jobs/stand_ins/azure.py"} <= set(
+        names
+    )
 
 
 def test_the_redis_of_the_containers_writes_everything_down_evicts_nothing_and_wants_its_password(

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from tests.services.azure_faces import face_of
-from tests.services.azure_query import Question, Wrong, question_of
-from tests.services.eyes import EYES, is_large_enough
-from tests.services.server import Rules, StandIn, run
-from tests.services.transport import Request, Response, as_json
+from .azure_faces import face_of
+from .azure_query import Question, Wrong, question_of
+from .eyes import EYES, is_large_enough
+from .server import Rules, StandIn, run
+from .transport import Request, Response, as_json
 
 KEY = "0123456789abcdef0123456789abcdef"
 MOST_FACES = 100

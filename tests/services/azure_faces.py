@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
 from db.records import Face
-from tests.services.azure_query import Question
-from tests.services.eyes import Sight
+
+from .azure_query import Question
+from .eyes import Sight
 
 _FIXED: dict[str, Any] = {
     "age": 31.0,

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
-from tests.services.eyes import EYES
-from tests.services.server import Rules, StandIn, run
-from tests.services.transport import Request, Response, as_json
+
+from .eyes import EYES
+from .server import Rules, StandIn, run
+from .transport import Request, Response, as_json
 
 _CRASHED = "An unexpected error occurred in scoring script. Check the logs for more info."
 

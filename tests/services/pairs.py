@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import SecretStr
 
-from tests.services.azure import AzureRules, AzureStandIn
-from tests.services.eyes import EYES
-from tests.services.ferplus import FerPlusRules, FerPlusStandIn
-from tests.services.rekognition import RekognitionRules, RekognitionStandIn
-from tests.services.server import StandIn
 from workers.services.azure import AzureFace, attributes_of
 from workers.services.base import ServiceError
 from workers.services.ferplus_http import FerPlusHttp
 from workers.services.rekognition import Rekognition
+
+from .azure import AzureRules, AzureStandIn
+from .eyes import EYES
+from .ferplus import FerPlusRules, FerPlusStandIn
+from .rekognition import RekognitionRules, RekognitionStandIn
+from .server import StandIn
 
 ROOT = Path(__file__).parents[2]
 PORTRAIT = (ROOT / "jobs" / "demo" / "portrait.jpg").read_bytes()

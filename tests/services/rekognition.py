@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
 from db.records import Face
-from tests.services.eyes import EYES, Sight, is_large_enough
-from tests.services.server import Rules, StandIn, run
-from tests.services.transport import Request, Response
+
+from .eyes import EYES, Sight, is_large_enough
+from .server import Rules, StandIn, run
+from .transport import Request, Response
 
 ACCESS_KEY = "AKIASTANDIN0000000"
 MOST_BYTES = 5 * 2**20

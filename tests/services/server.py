@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar, Self
 
-from tests.services.book import Asked, Book
-from tests.services.transport import Cut, Request, Response, Server, as_json, head
+from .book import Asked, Book
+from .transport import Cut, Request, Response, Server, as_json, head
 
 CONTROL = "/_stand_in/"
 

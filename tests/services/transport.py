@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from tests.services.book import Book
+from .book import Book
 
 
 @dataclass(frozen=True)
