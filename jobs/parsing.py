@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from jobs.errors import UsageError
 from workers.analysis import Sampling, SamplingMode
-from workers.services.rate import Rate
 
 _UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "min": Fraction(60), "h": Fraction(3600)}
 _NUMBER = r"\d+(?:\.\d+)?(?:/\d+)?|\.\d+"
@@ -18,11 +17,6 @@ LONGEST_S = 10 * 366 * 24 * 3600
 SHORTEST_S = Fraction(1, 1_000_000)
 """Between two sampled frames; results give times to the microsecond."""
 _EVERY_FRAME = "write --every-frame for every frame"
-FASTEST_PER_S = 10_000
-LONGEST_WINDOW_S = 24 * 3600
-SLOWEST_PER_S = Fraction(1, LONGEST_WINDOW_S)
-_RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*/\s*(\d+(?:\.\d+)?)?\s*(s|m|min|h)", re.ASCII)
-_RATE_HINT = "write it like 10/s, 20/min, 0.5/s or 1000/h: what the service allows your account"
 _HINT = "write it like 1s, 500ms, 0.2, 1/30, 2m, 1h30m or 1:02:03.5"
 
 
@@ -77,26 +71,6 @@ def parse_fps(text: str) -> Fraction:
     if not SHORTEST_S <= 1 / rate <= LONGEST_S:
         raise UsageError(f"--fps {text} is no rate of any video", f"{hint}; {_EVERY_FRAME}")
     return 1 / rate
-
-
-def parse_rate(text: str) -> Rate:
-    """Calls a service allows, as `--rate` takes it: `10/s`, `20/min`, `1000/h`, `100/30s`, `0.5/s` (one in two).
-
-    Raises UsageError for anything else, and for rates that no service has: above 10,000 a second or below one a day.
-    """
-    clean = _short(text, "rate", _RATE_HINT).lower()
-    found = _RATE.fullmatch(clean)
-    if not found:
-        raise UsageError(f"{text!r} is not a rate", _RATE_HINT)
-    number, times, unit = found.groups()
-    window_s = Fraction(times or 1) * _UNITS[unit]
-    calls = Fraction(number)
-    if calls <= 0 or window_s <= 0:
-        raise UsageError(f"{text!r} would never call", _RATE_HINT)
-    if not SLOWEST_PER_S <= calls / window_s <= FASTEST_PER_S or window_s > LONGEST_WINDOW_S:
-        raise UsageError(f"{text!r} is no rate of any service", _RATE_HINT)
-    stretch = max(Fraction(1), 1 / calls)
-    return Rate(float(calls * stretch), float(window_s * stretch))
 
 
 def _number(text: str, whole: str) -> Fraction:

@@ -11,6 +11,17 @@ from workers.analysis import AnalysisSpec
 
 
 @dataclass(frozen=True, slots=True)
+class CallLimits:
+    """How often a service may be called for a job. None: as the settings say, and without a bound."""
+
+    rate: str | None = None
+    """Calls that it allows the account, as `workers.services.rate` reads it."""
+    max_calls: int | None = None
+    max_cost: float | None = None
+    """In US dollars."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """What one `run` or `submit` asks for. Paths are absolute bytes."""
 
@@ -24,13 +35,17 @@ class RunRequest:
     """Tags by absolute path."""
     fleet: bool = False
     """Made by `submit`: its files are named below media roots, and workers analyse it."""
+    calls: CallLimits = field(default_factory=CallLimits)
 
     def tags_of(self, path: bytes) -> dict[str, str]:
         """The tags of one file."""
         return dict(self.tags) | dict(self.file_tags.get(path, {}))
 
     def to_json(self) -> str:
-        """JSON that `from_json` reads back; bytes that are not UTF-8 survive as lone surrogates, escaped."""
+        """JSON that `from_json` reads back; bytes that are not UTF-8 survive as lone surrogates, escaped.
+
+        The bounds on calls are the job's own columns: they may be raised later.
+        """
         return json.dumps(
             {
                 "paths": [os.fsdecode(path) for path in self.paths],
@@ -40,6 +55,7 @@ class RunRequest:
                 "name": self.name,
                 "tags": dict(self.tags),
                 "fleet": self.fleet,
+                "rate": self.calls.rate,
                 "file_tags": {os.fsdecode(path): dict(tags) for path, tags in self.file_tags.items()},
             }
         )
@@ -55,5 +71,6 @@ class RunRequest:
             name=raw["name"],
             tags=raw["tags"],
             fleet=raw.get("fleet", False),
+            calls=CallLimits(raw.get("rate")),
             file_tags={os.fsencode(path): tags for path, tags in raw["file_tags"].items()},
         )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 
 from db.records import JobRecord, NewJob
@@ -10,7 +10,7 @@ from db.store import Store
 from jobs.discover import Filters
 from jobs.errors import UsageError
 from jobs.manifest import Manifest
-from jobs.request import RunRequest
+from jobs.request import CallLimits, RunRequest
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
 from workers.detection import catalogue as detectors
 from workers.errors import ModelError
@@ -36,6 +36,7 @@ class Wish:
     tags: Mapping[str, str]
     manifest: Manifest | None
     fleet: bool = False
+    calls: CallLimits = field(default_factory=CallLimits)
 
 
 def program_version() -> str:
@@ -66,12 +67,14 @@ def build_request(wish: Wish) -> RunRequest:
         tags=wish.tags,
         file_tags=file_tags,
         fleet=wish.fleet,
+        calls=wish.calls,
     )
 
 
 def _require_models(spec: AnalysisSpec) -> None:
     """Say now, not once a file, that a model is missing or damaged."""
-    needed = (spec.detector.name, scorers.scorers()[spec.scorer.name].model)
+    finds = () if spec.detector.name == detectors.SERVICE else (spec.detector.name,)
+    needed = (*finds, scorers.scorers()[spec.scorer.name].model)
     for name in filter(None, needed):
         problem = verify(card_of(name)).problem
         if problem is not None:
@@ -98,6 +101,8 @@ def create_job(store: Store, request: RunRequest, submitter: str) -> JobRecord:
         photo_analysis=request.analysis.for_photos().record(),
         program_version=program_version(),
         submitter=submitter,
+        max_calls=request.calls.max_calls,
+        max_cost=request.calls.max_cost,
     )
     return store.jobs.create(new)
 

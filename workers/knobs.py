@@ -85,6 +85,18 @@ KNOBS = {
             shown_default="none",
         ),
         Knob("ferplus_url", "http://localhost:5002/score", "Scoring container of the scorer ferplus-http"),
+        Knob(
+            "rate",
+            None,
+            "Calls that a service allows your account, over all who use it: 10/s, 20/min, 1000/h",
+            shown_default="what the service's ordinary accounts may",
+        ),
+        Knob(
+            "prices",
+            None,
+            "US dollars per 1000 billed calls of a service: azure=0.80,rekognition=1.20",
+            shown_default="list prices",
+        ),
         Knob("service_timeout_s", 30.0, "Seconds a service gets to answer one call", 1, 600),
         Knob("log_level", "warning", "What is logged to stderr: debug, info, warning or error"),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workers.limits import ChildLimits
 
 TOML_FILE = "moodreel.toml"
-_OPTIONS = {"database_url": "--database", "workers": "--workers", "device": "--device"}
+_OPTIONS = {"database_url": "--database", "workers": "--workers", "device": "--device", "rate": "--rate"}
 
 
 def cores() -> int:
@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     azure_key: SecretStr | None = _field("azure_key")
     azure_key_file: Path | None = _field("azure_key_file")
     ferplus_url: str = _field("ferplus_url")
+    rate: str | None = _field("rate")
+    prices: str | None = _field("prices")
     service_timeout_s: float = _field("service_timeout_s")
     log_level: Literal["debug", "info", "warning", "error"] = _field("log_level")
 

@@ -39,7 +39,7 @@ def run(
     from jobs.cli.summary import exit_code
 
     settings = settings_of(database, workers, device)
-    request = asked.request()
+    request = asked.request(settings)
     if dry_run:
         dry_run_of(settings, request, quiet=quiet, as_json=as_json)
     raise typer.Exit(exit_code(run_new(settings, request, Show(quiet, as_json, profile))))

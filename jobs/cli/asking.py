@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from jobs.cli import options
 
 if TYPE_CHECKING:
-    from jobs.request import RunRequest
+    from jobs.request import CallLimits, RunRequest
+    from workers.analysis import ScorerSpec
+    from workers.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +30,25 @@ class Asked:
     confidence: options.Confidence = 0.7
     min_face: options.MinFace = 32
     scorer: options.Scorer = "ferplus"
+    pack: options.Pack = None
+    azure_attributes: options.Attributes = None
+    rekognition_attributes: options.RekognitionAttributes = None
+    rate: options.Rate = None
+    max_calls: options.MaxCalls = None
+    max_cost: options.MaxCost = None
     include: options.Include = None
     exclude: options.Exclude = None
     manifest: options.Manifest = None
     tag: options.Tag = None
     name: options.Name = None
 
-    def request(self, *, fleet: bool = False) -> "RunRequest":
-        """What it comes to, checked against what is installed. Raises UsageError, ModelError."""
+    def request(self, settings: "Settings", *, fleet: bool = False) -> "RunRequest":
+        """What it comes to, checked against what is installed. Raises UsageError, SettingsError, ModelError."""
         from jobs.discover import Filters
         from jobs.manifest import read_manifest
         from jobs.parsing import parse_sampling, parse_tags
         from jobs.submit import Wish, build_request
-        from workers.analysis import DetectorSpec, ScorerSpec
+        from workers.analysis import DetectorSpec
 
         return build_request(
             Wish(
@@ -49,14 +57,33 @@ class Asked:
                 detector=DetectorSpec(
                     self.detector, max_side=self.max_side, confidence=self.confidence, min_face=self.min_face
                 ),
-                scorer=ScorerSpec(self.scorer),
+                scorer=self._scorer_spec(settings),
                 filters=Filters(tuple(self.include or ()), tuple(self.exclude or ())),
                 name=self.name,
                 tags=parse_tags(self.tag or ()),
                 manifest=None if self.manifest is None else read_manifest(self.manifest),
                 fleet=fleet,
+                calls=self._limits(),
             )
         )
+
+    def _scorer_spec(self, settings: "Settings") -> "ScorerSpec":
+        from jobs.errors import UsageError
+        from workers.services.catalogue import scorer_spec
+
+        given = {"azure": self.azure_attributes, "rekognition": self.rekognition_attributes}
+        for name, attributes in given.items():
+            if attributes is not None and name != self.scorer:
+                raise UsageError(f"--{name}-attributes is for --scorer {name}", "leave it out")
+        return scorer_spec(self.scorer, self.pack, given.get(self.scorer), self.detector, settings)
+
+    def _limits(self) -> "CallLimits":
+        from jobs.request import CallLimits
+        from workers.services.rate import parse_rate
+
+        if self.rate is not None:
+            parse_rate(self.rate)
+        return CallLimits(self.rate, self.max_calls, self.max_cost)
 
 
 def asks(command: Callable[..., None]) -> Callable[..., None]:

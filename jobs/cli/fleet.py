@@ -54,7 +54,7 @@ def submit(
     """
     settings = settings_of(database, workers)
     require_celery()
-    request = asked.request(fleet=True)
+    request = asked.request(settings, fleet=True)
     if dry_run:
         dry_run_of(settings, request, quiet=quiet, as_json=as_json)
     raise typer.Exit(submit_new(settings, request, Show(quiet, as_json, watch=watch)))

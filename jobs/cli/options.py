@@ -63,7 +63,14 @@ End = Annotated[
     str | None,
     typer.Option(help="Leave out what lies at or behind this time.", metavar="TIME", rich_help_panel=SAMPLING),
 ]
-Detector = Annotated[str, typer.Option(help="The face detector.", metavar="NAME", rich_help_panel=DETECTION)]
+Detector = Annotated[
+    str,
+    typer.Option(
+        help="The face detector: yunet, or service: the service that scores gets whole pictures and finds the faces.",
+        metavar="NAME",
+        rich_help_panel=DETECTION,
+    ),
+]
 MaxSide = Annotated[
     int,
     typer.Option(
@@ -97,6 +104,56 @@ Scorer = Annotated[
     str,
     typer.Option(
         help="What scores the faces; `moodreel scorers` lists them.", metavar="NAME", rich_help_panel=DETECTION
+    ),
+]
+SERVICES = "Services that are called"
+Pack = Annotated[
+    int | None,
+    typer.Option(
+        help="Faces on one picture that a service is sent, which bills by picture; 1: each alone. Default: 36.",
+        min=1,
+        max=100,
+        metavar="FACES",
+        rich_help_panel=SERVICES,
+    ),
+]
+Attributes = Annotated[
+    str | None,
+    typer.Option(
+        "--azure-attributes",
+        help="What Azure Face is asked of each face: emotion,age,headPose,... Default: emotion.",
+        metavar="NAMES",
+        rich_help_panel=SERVICES,
+    ),
+]
+RekognitionAttributes = Annotated[
+    str | None,
+    typer.Option(
+        "--rekognition-attributes",
+        help="The same for Amazon Rekognition: EMOTIONS,AGE_RANGE,... Default: EMOTIONS.",
+        metavar="NAMES",
+        rich_help_panel=SERVICES,
+    ),
+]
+Rate = Annotated[
+    str | None, typer.Option(help=knob("rate").option_help, metavar="CALLS/TIME", rich_help_panel=SERVICES)
+]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(
+        help="Stop, to be resumed, before a service is called more often than this for the job.",
+        min=0,
+        metavar="N",
+        rich_help_panel=SERVICES,
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop, to be resumed, before the job's calls cost more than this, in US dollars.",
+        min=0.0,
+        metavar="USD",
+        rich_help_panel=SERVICES,
     ),
 ]
 Include = Annotated[

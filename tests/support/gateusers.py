@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 
 import httpx
 
-from jobs.parsing import parse_rate
 from workers.services.gate import SUCCESS, UNAVAILABLE, Grant, Outcome, RateGate, gate_for
 from workers.services.gate_control import Verdict
 
@@ -45,7 +44,7 @@ def main() -> None:
     """Call until standard input ends, then say what was seen."""
     users = Users(**json.loads(sys.argv[1]))
     seen, over = Seen(), threading.Event()
-    with gate_for(users.account, parse_rate(users.rate), users.redis_url, users.share) as gate:
+    with gate_for(users.account(users.rate), users.redis_url, users.share) as gate:
         work = threading.Thread
         threads = [work(target=_call, args=(users, gate, seen, over)) for _ in range(users.callers)]
         for thread in threads:

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
-from jobs.parsing import LONGEST_S, parse_duration, parse_fps, parse_interval, parse_rate, parse_sampling, parse_tags
+from jobs.parsing import LONGEST_S, parse_duration, parse_fps, parse_interval, parse_sampling, parse_tags
 from workers.analysis import Sampling, SamplingMode
-from workers.services.rate import Rate
+from workers.errors import SettingsError
+from workers.services.rate import Rate, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_a_rate_is_whole_calls_in_a_window(text: str, rate: Rate) -> None:
     ],
 )
 def test_what_is_no_rate_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(SettingsError) as refused:
         parse_rate(text)
     assert "20/min" in refused.value.hint
     assert len(str(refused.value)) < 200

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from workers.detection.base import FaceDetector
 
 DETECTORS = {"yunet": "workers.detection.yunet:YuNet"}
+SERVICE = "service"
+"""No detector of ours: the service that scores finds the faces of whole pictures."""
 
 
 def resolve(spec: DetectorSpec) -> DetectorSpec:
     """The spec with the hash of the weights it will use. Raises ModelError for a name we do not know."""
+    if spec.name == SERVICE:
+        return replace(spec, model_sha256="", max_side=0)  # equal requests have equal fingerprints
     if spec.name not in DETECTORS:
-        raise ModelError(
-            "detector.unknown", f"there is no detector {spec.name!r}", f"the detectors are: {', '.join(DETECTORS)}"
-        )
+        known = ", ".join((*DETECTORS, SERVICE))
+        raise ModelError("detector.unknown", f"there is no detector {spec.name!r}", f"the detectors are: {known}")
     return replace(spec, model_sha256=card_of(spec.name).sha256)
 
 

@@ -10,8 +10,10 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from workers.analysis import ScorerSpec
+from workers.analysis import AnalysisSpec, ScorerSpec
+from workers.detection.catalogue import SERVICE
 from workers.errors import ModelError
+from workers.messages import Give
 from workers.models.catalogue import card_of, refuse_other_weights
 
 if TYPE_CHECKING:
@@ -22,17 +24,22 @@ ENTRY_POINTS = "moodreel.scorers"
 
 @dataclass(frozen=True, slots=True)
 class ScorerCard:
-    """One scorer: what it is, and where its class is (`module:name`)."""
+    """One scorer: what it is, and where its class is (`module:name`). Services are known to `workers.services` only."""
 
     name: str
     description: str
-    target: str
+    target: str = ""
     model: str | None = None
     """The model it needs, by its name in `workers.models.catalogue`."""
     package: str = ""
     """Distribution and version of a scorer of others: another version may give other numbers."""
-    queue: str = "cpu"
-    """Which workers of a fleet it is for: `cpu`, or `api` for a service that is called over the network."""
+    give: Give = Give.SCORES
+    """What a child hands over for it: for a service, which the child's parent calls, pictures instead of scores."""
+
+    @property
+    def queue(self) -> str:
+        """Which workers of a fleet it is for: `cpu`, or `api` for a service that is called over the network."""
+        return "cpu" if self.give is Give.SCORES else "api"
 
 
 _OWN = (
@@ -44,6 +51,9 @@ _OWN = (
         "ferplus-zoo",
     ),
     ScorerCard("none", "finds faces and scores none", "workers.scoring.none:NoScorer"),
+    ScorerCard("azure", "Azure Face, in the cloud or its container", give=Give.CROPS),
+    ScorerCard("rekognition", "Amazon Rekognition, DetectFaces", give=Give.CROPS),
+    ScorerCard("ferplus-http", "a FER+ scoring container, such as `moodreel serve`", give=Give.GRAY),
 )
 
 
@@ -68,9 +78,17 @@ def queue_of(name: str) -> str:
     return _card(name).queue
 
 
+def give_of(spec: AnalysisSpec) -> Give:
+    """What a child hands over under an analysis. Raises ModelError for a scorer that we do not know."""
+    give = _card(spec.scorer.name).give
+    return Give.PICTURES if spec.detector.name == SERVICE and give is Give.CROPS else give
+
+
 def open_scorer(spec: ScorerSpec, device: str = "auto") -> "EmotionScorer":
     """Load a scorer. Raises ModelError when it, or its model, is missing, damaged, or not the one of the spec."""
     card = _card(spec.name)
+    if card.give is not Give.SCORES:
+        raise ModelError("scorer.service", f"{card.name} is a service: nothing here scores for it", "report this")
     refuse_other_weights(spec.name, spec.model_sha256, _digest(card))
     module, _, name = card.target.partition(":")
     try:

@@ -47,6 +47,11 @@ class Rekognition:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._client.close()
 
+    @property
+    def account(self) -> tuple[str]:
+        """Where it is called. Not by which key: those of the machines of one account differ, and change by the hour."""
+        return (str(self._client.meta.endpoint_url),)
+
     def detect(self, picture: bytes) -> Answer:
         """The faces of one encoded picture, the largest first."""
         refuse_outsized(picture, self.card)
