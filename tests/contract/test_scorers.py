@@ -1,93 +1,108 @@
-"""What every scorer that runs here must keep to. Ours, and those of every installed package with an entry point.
+"""What every scorer that runs here must keep to: ours do, a stranger's does, and each check can tell one that does not.
 
-Whoever writes a scorer installs it beside moodreel and runs this file: it is among the parameters by itself.
+Whoever writes a scorer has the same checks without this checkout: `moodreel scorers --check NAME`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from db.emotions import EMOTIONS
 from tests.support import thirdparty
 from workers.analysis import ScorerSpec
+from workers.errors import ModelError
+from workers.messages import Give
 from workers.models.catalogue import card_of
 from workers.models.status import Presence, verify
 from workers.scoring.base import EmotionScorer
 from workers.scoring.catalogue import open_scorer, resolve, scorers
+from workers.scoring.contract import CHECKS, Check, Outcome, run_checks
 
 EXAMPLE = "brightness"
-"""Not installed: the fixture below installs it for these tests, to run the contract on a scorer of others."""
-NAMES = [*scorers(), EXAMPLE]
+"""Not installed: `opener` installs it, to run the contract on a scorer of others."""
+NAMES = [*(name for name, card in scorers().items() if card.give is Give.SCORES), EXAMPLE]
+
+Installed = Callable[[str], Callable[[], EmotionScorer]]
 
 
-@pytest.fixture(params=NAMES)
-def scorer(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmotionScorer]:
-    name: str = request.param
-    if name == EXAMPLE:
-        thirdparty.install(tmp_path, brightness="moodreel_brightness:Brightness")
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
+    """Installs the stranger's distribution; gives what opens the scorer of one of its classes."""
+
+    def install(kind: str) -> Callable[[], EmotionScorer]:
+        thirdparty.install(tmp_path, **{EXAMPLE: f"moodreel_brightness:{kind}"})
         monkeypatch.syspath_prepend(tmp_path)
+        return partial(open_scorer, resolve(ScorerSpec(EXAMPLE)), "cpu")
+
+    return install
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.promise)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scorer_keeps_its_promises(name: str, check: Check, installed: Installed) -> None:
+    if name == EXAMPLE:
+        check.prove(installed("Brightness"))
+        return
     model = scorers()[name].model
     if model is not None and verify(card_of(model)).presence is not Presence.PRESENT:
         pytest.skip(f"the model {model} was never fetched")
-    with open_scorer(resolve(ScorerSpec(name)), "cpu") as opened:
-        yield opened
+    check.prove(partial(open_scorer, resolve(ScorerSpec(name)), "cpu"))
 
 
-def crops(count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Crops with structure at every scale, from nearly black to nearly white."""
-    random = np.random.default_rng(seed)
-    coarse = random.integers(0, 256, (count, 8, 8)).repeat(8, axis=1).repeat(8, axis=2)
-    fine = random.integers(-30, 31, (count, 64, 64))
-    return np.clip(coarse + fine, 0, 255).astype(np.uint8)
+ALL = tuple(check.promise for check in CHECKS)
+OPENS, PROBABILITIES, ALL_OR_NONE, COMPANY, AGAIN, CROPS = ALL
 
 
-@pytest.mark.parametrize("count", [1, 2, 17, 65, 130])
-def test_each_face_gets_eight_probabilities_or_none_does(scorer: EmotionScorer, count: int) -> None:
-    rows = scorer.score(crops(count))
-    if rows is None:
-        return
-    assert rows.shape == (count, len(EMOTIONS))
-    assert rows.dtype == np.float32
-    assert np.all((rows >= 0) & (rows <= 1))
-    np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-5)
+@pytest.mark.parametrize(
+    ("kind", "broken"),
+    [
+        ("OpensOnce", dict.fromkeys(ALL, "RuntimeError: opened before")),
+        ("OpensAlone", {AGAIN: "open elsewhere"}),
+        ("CannotClose", dict.fromkeys(ALL, "cannot close")),
+        ("HidesErrors", {OPENS: "hides errors"}),
+        ("Raises", dict.fromkeys(ALL, "RuntimeError: no luck")),
+        ("TooFew", {PROBABILITIES: "shape (0, 8)", COMPANY: "shape (0, 8) instead of (69, 8)"}),
+        ("Seven", {PROBABILITIES: "shape (1, 7)"}),
+        ("Lists", {PROBABILITIES: "a list"}),
+        ("Double", {PROBABILITIES: "float64"}),
+        ("Logits", {PROBABILITIES: "from 3.0 to 3.0"}),
+        ("PerCent", {PROBABILITIES: "from 12.5 to 12.5"}),
+        ("SumsToHalf", {PROBABILITIES: "sums from 0.5 to 0.5"}),
+        ("NotANumber", {PROBABILITIES: "from nan to nan"}),
+        ("OnlyTheBright", {ALL_OR_NONE: "gave None for another"}),
+        ("OnlyTogether", {COMPANY: "whether 1 or 70 faces come together"}),
+        ("Relative", {COMPANY: "get other scores in batches of 1"}),
+        ("Backwards", {COMPANY: "get other scores in batches of 1"}),
+        ("Drifts", {COMPANY: "get other scores", AGAIN: "it gave other scores"}),
+        ("Individual", {AGAIN: "from another instance"}),
+        ("Paints", {CROPS: "wrote into the crops"}),
+        ("WantsWritable", {CROPS: "read-only"}),
+    ],
+)
+def test_each_check_can_tell_a_scorer_that_breaks_its_promise(
+    kind: str, broken: dict[str, str], installed: Installed
+) -> None:
+    outcomes = list(run_checks(installed(kind)))
+    assert [one.promise for one in outcomes] == [check.promise for check in CHECKS]
+    told = {one.promise: one.reason for one in outcomes if one.reason is not None}
+    assert set(told) == set(broken)
+    for promise, words in broken.items():
+        assert words in told[promise]
 
 
-def test_whether_there_are_scores_does_not_depend_on_the_face(scorer: EmotionScorer) -> None:
-    black, white = np.zeros((1, 64, 64), np.uint8), np.full((1, 64, 64), 255, np.uint8)
-    answers = [scorer.score(one) is None for one in (black, white, crops(1))]
-    assert len(set(answers)) == 1
+def test_a_scorer_that_cannot_be_loaded_breaks_every_promise_and_the_reason_names_its_package(
+    installed: Installed,
+) -> None:
+    outcomes = list(run_checks(installed("Missing")))
+    assert len(outcomes) == len(CHECKS)
+    assert all("moodreel-brightness 1.0" in str(one.reason) for one in outcomes)
 
 
-def test_a_face_is_scored_the_same_in_any_company(scorer: EmotionScorer) -> None:
-    """A segment's faces come in batches that another segmentation cuts otherwise."""
-    faces = crops(70)
-    together = scorer.score(faces)
-    if together is None:
-        return
-    alone = np.concatenate([np.asarray(scorer.score(faces[at : at + 1])) for at in range(70)])
-    in_sevens = np.concatenate([np.asarray(scorer.score(faces[at : at + 7])) for at in range(0, 70, 7)])
-    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(together, in_sevens, rtol=0, atol=1e-5)
-
-
-def test_the_same_face_gets_the_same_scores_again(scorer: EmotionScorer) -> None:
-    faces = crops(5)
-    first, second = scorer.score(faces), scorer.score(faces.copy())
-    assert (first is None and second is None) or np.array_equal(np.asarray(first), np.asarray(second))
-
-
-def test_the_order_of_faces_is_kept(scorer: EmotionScorer) -> None:
-    faces = crops(9)
-    forward, backward = scorer.score(faces), scorer.score(faces[::-1])
-    if forward is not None:
-        np.testing.assert_allclose(forward, np.asarray(backward)[::-1], rtol=0, atol=1e-5)
-
-
-def test_crops_are_not_changed(scorer: EmotionScorer) -> None:
-    faces = crops(3)
-    faces.flags.writeable = False
-    scorer.score(faces)
-    assert np.array_equal(faces, crops(3))
+def test_a_model_that_is_not_here_is_no_fault_of_the_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODREEL_MODEL_CACHE", str(tmp_path))
+    outcomes: list[Outcome] = []
+    with pytest.raises(ModelError) as failed:
+        outcomes.extend(run_checks(partial(open_scorer, resolve(ScorerSpec("ferplus-zoo")), "cpu")))
+    assert failed.value.problem.code == "model.missing"
+    assert not outcomes

@@ -1,7 +1,7 @@
 """The emotion scorers by name. Importing this loads none of them; third parties add theirs by an entry point.
 
 An entry point of the group `moodreel.scorers` names a class as in `workers.scoring.base`, made with
-`(spec: ScorerSpec, device: str)`; tests/contract/test_scorers.py says what it must keep to.
+`(spec: ScorerSpec, device: str)`; `workers.scoring.contract` says what it must keep to, and proves it.
 """
 
 import hashlib
