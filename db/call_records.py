@@ -1,4 +1,4 @@
-"""Calls to paid services as values: opened before they leave, closed on receipt. Plain frozen data: no engine, no SQL."""
+"""Calls to paid services as values: opened before they leave, closed on receipt. Plain frozen data, no SQL."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """Which segments may be claimed, in which order, and all that is needed to work on one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -132,11 +132,20 @@ business.
 """
 
 
-def describe(connection: Connection, ids: Sequence[int]) -> list[ClaimedSegment]:
-    """All that is needed to work on these segments, in the order of the queue."""
+@dataclass(slots=True)
+class _Asked:
+    """Who asks for a media analysis, and where they say that its media lies."""
+
+    job_id: str
+    """The newest live job that does."""
+    places: dict[tuple[bytes, bytes], Location] = field(default_factory=dict)
+
+
+def describe(connection: Connection, ids: Sequence[int], job_id: str | None = None) -> list[ClaimedSegment]:
+    """All that is needed to work on these segments, for that job if one is named, in the order of the queue."""
     rows = connection.execute(_described.where(segment.c.id.in_(ids))).all()
-    locations = _locations(connection, {row.media_analysis_id for row in rows})
-    return [_claimed_segment(row, locations[row.media_analysis_id]) for row in rows]
+    asked = _asked(connection, {row.media_analysis_id for row in rows})
+    return [_claimed_segment(row, asked[row.media_analysis_id], job_id) for row in rows]
 
 
 _described = (
@@ -156,7 +165,7 @@ _described = (
 )
 
 
-def _locations(connection: Connection, media_analysis_ids: set[int]) -> dict[int, tuple[Location, ...]]:
+def _asked(connection: Connection, media_analysis_ids: set[int]) -> dict[int, _Asked]:
     """Where each media lies: in the newest live job that asks for it first; each place once."""
     preferred = sa.func.row_number().over(
         partition_by=job_file.c.media_analysis_id,
@@ -164,25 +173,28 @@ def _locations(connection: Connection, media_analysis_ids: set[int]) -> dict[int
     )
     ranked = (
         sa.select(
-            *(job_file.c[name] for name in ("media_analysis_id", "root", "relative", "path", "size", "mtime_ns")),
+            *(job_file.c[name] for name in ("media_analysis_id", "job_id")),
+            *(job_file.c[name] for name in ("root", "relative", "path", "size", "mtime_ns")),
             preferred.label("place"),
         )
         .join(job, job.c.id == job_file.c.job_id)
         .where(job_file.c.media_analysis_id.in_(media_analysis_ids))
         .subquery()
     )
-    found: dict[int, dict[tuple[bytes, bytes], Location]] = {number: {} for number in media_analysis_ids}
+    found: dict[int, _Asked] = {}
     for row in connection.execute(
         sa.select(ranked).where(ranked.c.place <= _PATHS_LOOKED_AT).order_by(ranked.c.media_analysis_id, ranked.c.place)
     ):
         location = Location(bytes(row.root), bytes(row.relative), row.path, row.size, row.mtime_ns)
-        found[row.media_analysis_id].setdefault((location.root, location.relative), location)
-    return {number: tuple(places.values())[:MAX_LOCATIONS] for number, places in found.items()}
+        asked = found.setdefault(row.media_analysis_id, _Asked(row.job_id))
+        asked.places.setdefault((location.root, location.relative), location)
+    return found
 
 
-def _claimed_segment(row: Any, locations: tuple[Location, ...]) -> ClaimedSegment:
+def _claimed_segment(row: Any, asked: _Asked, job_id: str | None) -> ClaimedSegment:
     values = row._mapping
     partial = Problem(row.partial_code, row.partial_reason, row.partial_hint) if row.partial_code else None
+    locations = tuple(asked.places.values())[:MAX_LOCATIONS]
     first = locations[0]
     return ClaimedSegment(
         fence=Fence(row.id, row.attempt),
@@ -209,5 +221,6 @@ def _claimed_segment(row: Any, locations: tuple[Location, ...]) -> ClaimedSegmen
         mtime_ns=first.mtime_ns,
         analysis_id=row.analysis_id,
         spec_json=row.spec_json,
+        job_id=asked.job_id if job_id is None else job_id,
         locations=locations,
     )

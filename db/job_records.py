@@ -58,6 +58,12 @@ class JobRecord:
     created_at: str
     sealed_at: str | None
     skipped: int
+    max_calls: int | None = None
+    """Calls to paid services that it may make at most; None: no limit."""
+    max_cost: float | None = None
+    """US dollars that these may cost at most; None: no limit."""
+    stop_reason: str | None = None
+    """Why it was cancelled where no person did it: its budget is spent, say."""
 
 
 @dataclass(frozen=True, slots=True)

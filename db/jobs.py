@@ -118,19 +118,34 @@ class JobStore:
             state = connection.execute(sa.select(job.c.state).where(job.c.id == job_id)).scalar_one_or_none()
         return state is None or state == JobState.CANCELLED
 
-    def cancel(self, job_id: str) -> None:
-        """Nobody waits for the job any more: segments that no other live job wants are not started."""
+    def cancel(self, job_id: str, stop_reason: str | None = None) -> None:
+        """Nobody waits for the job any more: segments that no other live job wants are not started.
+
+        One that is cancelled already stays as it is, with its reason.
+        """
+        reason = None if stop_reason is None else storable(stop_reason)
 
         def work(connection: Connection) -> None:
             connection.execute(
                 sa.update(job)
                 .where(job.c.id == job_id, job.c.state != JobState.CANCELLED)
-                .values(state=JobState.CANCELLED, cancelled_at=now())
+                .values(state=JobState.CANCELLED, cancelled_at=now(), stop_reason=reason)
             )
             lock_analyses(connection, analyses_of(job_id))
             refresh_wanted(connection, analyses_of(job_id))
 
         self._write(work)
+
+    def stop(self, job_id: str, reason: str) -> None:
+        """Cancel a job because of what became of it (its budget is spent), not because a person wants it."""
+        self.cancel(job_id, reason)
+
+    def allow(self, job_id: str, max_calls: int | None, max_cost: float | None) -> None:
+        """Set the job's budget for paid services; a part that is None stays as it is."""
+        given = {"max_calls": max_calls, "max_cost": max_cost}
+        changes = {name: value for name, value in given.items() if value is not None}
+        if changes:
+            self._change(job_id, sa.true(), **changes)
 
     def revive(self, job_id: str) -> None:
         """Undo a cancellation: the job's segments are wanted again, and its walk goes on where it was not complete."""
@@ -139,7 +154,7 @@ class JobStore:
             connection.execute(
                 sa.update(job)
                 .where(job.c.id == job_id, job.c.state == JobState.CANCELLED)
-                .values(state=_UNCANCELLED, cancelled_at=None)
+                .values(state=_UNCANCELLED, **_NOT_STOPPED)
             )
             connection.execute(sa.update(job).where(job.c.id == job_id).values(finished_at=None))
             lock_analyses(connection, analyses_of(job_id))
@@ -176,7 +191,7 @@ class JobStore:
             if segments or files:
                 walk = {"state": JobState.DISCOVERING, "sealed_at": None} if files else {"state": _UNCANCELLED}
                 connection.execute(
-                    sa.update(job).where(job.c.id == job_id).values(cancelled_at=None, finished_at=None, **walk)
+                    sa.update(job).where(job.c.id == job_id).values(finished_at=None, **walk, **_NOT_STOPPED)
                 )
                 refresh_wanted(connection, analyses)
             return segments + files
@@ -213,6 +228,7 @@ class JobStore:
 
 _UNCANCELLED = sa.case((job.c.sealed_at.is_(None), JobState.DISCOVERING.value), else_=JobState.SEALED.value)
 """What a job is once nobody has cancelled it: its walk goes on, or was complete."""
+_NOT_STOPPED: dict[str, None] = {"cancelled_at": None, "stop_reason": None}
 _NO_PROBLEM: dict[str, None] = {"error_code": None, "error_reason": None, "error_hint": None}
 
 
@@ -271,6 +287,9 @@ def _record(row: Any) -> JobRecord:
         created_at=_readable(row.created_at),
         sealed_at=None if row.sealed_at is None else _readable(row.sealed_at),
         skipped=row.skipped,
+        max_calls=row.max_calls,
+        max_cost=row.max_cost,
+        stop_reason=row.stop_reason,
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "JobLine",
     "JobRecord",
     "KnownMedia",
+    "Landmarks",
     "Location",
     "MediaFacts",
     "MediaKind",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 Timing = Literal["pts", "derived"]
+Landmarks = tuple[float, float, float, float, float, float, float, float, float, float]
+"""x and y of: right eye, left eye, nose tip, right and left corner of the mouth (the person's right and left)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,10 @@ class Face:
     box_y: float
     box_width: float
     box_height: float
-    landmarks: tuple[float, float, float, float, float, float, float, float, float, float]
-    """x and y of: right eye, left eye, nose tip, right and left corner of the mouth (the person's right and left)."""
-    confidence: float
-    """The detector's, 0 to 1."""
+    landmarks: Landmarks | None
+    """None where a service gave none."""
+    confidence: float | None
+    """The detector's, 0 to 1; None where a service gave none."""
     scores: tuple[float, ...] | None = None
     """Eight probabilities in the order of `db.emotions.EMOTIONS`; None where no scorer gave any."""
     attributes: str | None = None
@@ -243,6 +246,10 @@ class ClaimedSegment:
     mtime_ns: int
     analysis_id: int
     spec_json: str
+    job_id: str
+    """For whom it is done, and to whom a paid call for it is billed: the job that the claim named, or else the newest
+    live one that asks for it.
+    """
     locations: tuple[Location, ...] = ()
     """Every place to try, best first; the first is the one above, the others hold the same content."""
 

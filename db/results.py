@@ -35,6 +35,7 @@ FACE_COLUMNS = (
     *("attributes", "appearance"),
 )
 _NO_SCORES = (None,) * len(EMOTIONS)
+_NO_LANDMARKS = (None,) * len(LANDMARKS)
 Written = tuple[int, int, Sequence[Frame]]
 """A media analysis, a segment of it, and that segment's frames."""
 
@@ -53,7 +54,7 @@ def unsound(frames: Sequence[Frame]) -> Problem | None:
         if not -(2**63) <= one.pts < 2**63:
             return _unsound(one)
         for found in one.faces:
-            numbers = (*_box(found), *found.landmarks, *(found.scores or ()), one.time_s)
+            numbers = (*_known(found), *(found.scores or ()), one.time_s)
             if not math.isfinite(sum(numbers)) or len(found.scores or EMOTIONS) != len(EMOTIONS):
                 return _unsound(one)
     return None
@@ -93,17 +94,23 @@ def _face_values(found: Face) -> tuple[Any, ...]:
     scores = found.scores
     return (
         *_box(found),
+        found.confidence,
         dominant(scores),
         *(_NO_SCORES if scores is None else scores),
         valence(scores),
-        *found.landmarks,
+        *(_NO_LANDMARKS if found.landmarks is None else found.landmarks),
         found.attributes,
         found.appearance,
     )
 
 
-def _box(found: Face) -> tuple[float, float, float, float, float]:
-    return (found.box_x, found.box_y, found.box_width, found.box_height, found.confidence)
+def _box(found: Face) -> tuple[float, float, float, float]:
+    return (found.box_x, found.box_y, found.box_width, found.box_height)
+
+
+def _known(found: Face) -> tuple[float, ...]:
+    confidence = () if found.confidence is None else (found.confidence,)
+    return (*_box(found), *confidence, *(found.landmarks or ()))
 
 
 def _insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> int:

@@ -78,6 +78,7 @@ job = Table(
     Column("cancelled_at", Timestamp),
     Column("finished_at", Timestamp),
     Column("request_json", Text, nullable=False),
+    Column("stop_reason", Text),
     one_of("state", JobState),
     comment="One request: it holds no results, only files that ask for them.",
 )

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Integer, L
 from db.clock import Timestamp
 from db.emotions import EMOTIONS
 from db.schema_base import Id, metadata, one_of
-from db.states import FrameStatus
+from db.states import CallOutcome, FrameStatus
 
 LANDMARKS = tuple(
     f"{part}_{axis}" for part in ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth") for axis in "xy"
@@ -38,11 +38,11 @@ face = Table(
     Column("time_s", Double, nullable=False),
     Column("track", Integer),
     *(Column(name, Double, nullable=False) for name in ("box_x", "box_y", "box_width", "box_height")),
-    Column("confidence", Double, nullable=False),
+    Column("confidence", Double),
     Column("dominant", Text),
     *(Column(name, Double) for name in EMOTIONS),
     Column("valence", Double),
-    *(Column(name, Double, nullable=False) for name in LANDMARKS),
+    *(Column(name, Double) for name in LANDMARKS),
     Column("attributes", Text),
     Column("appearance", LargeBinary),
     sa.ForeignKeyConstraint(["media_analysis_id", "pts"], ["frame.media_analysis_id", "frame.pts"], ondelete="CASCADE"),
@@ -77,6 +77,10 @@ api_call = Table(
     Column("duration_s", Double, nullable=False),
     Column("request_id", Text),
     Column("created_at", Timestamp, nullable=False),
-    Index(None, "job_id"),
+    Index(None, "job_id", "cost"),  # a budget is added up from this alone
+    one_of("outcome", CallOutcome),
+    sqlite_autoincrement=True,
     comment="One request to a paid service: what it cost and how it ended.",
 )
+_open = sa.text("outcome = 'open'")
+Index("ix_api_call_open", api_call.c.created_at, sqlite_where=_open, postgresql_where=_open)

@@ -111,7 +111,7 @@ class SegmentStore:
                 .returning(segment.c.id, segment.c.lease_until)
             )
             leases = {row.id: row.lease_until for row in connection.execute(taken)}
-            return _Claim(chosen, leases, describe(connection, list(leases)))
+            return _Claim(chosen, leases, describe(connection, list(leases), job_id))
 
         claim = writing(self._engine, work, self._patience_s, _still_held)
         if claim.chosen and ids is None:

@@ -172,7 +172,7 @@ def test_paid_scores_hashes_and_calls(store: Store) -> None:
         )
         connection.exec_driver_sql(
             f"INSERT INTO api_call (job_id, scorer, outcome, faces, transactions, duration_s, created_at) "
-            f"VALUES ('{job.id}', 'azure', 'ok', 1, 1, 0.5, '{when}')"
+            f"VALUES ('{job.id}', 'azure', 'answered', 1, 1, 0.5, '{when}')"
         )
 
     writing(store.engine, pay)

@@ -39,6 +39,7 @@ def claim(*places: tuple[bytes, bytes], content: bytes = CONTENT, segment: int =
         mtime_ns=1,
         analysis_id=1,
         spec_json="{}",
+        job_id="1",
         locations=found,
     )
 

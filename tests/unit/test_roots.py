@@ -36,6 +36,7 @@ def claim(*locations: Location) -> ClaimedSegment:
         mtime_ns=1,
         analysis_id=1,
         spec_json="{}",
+        job_id="1",
         locations=locations,
     )
 

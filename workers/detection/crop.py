@@ -20,7 +20,7 @@ def aligned_crop(picture: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
     """Gray uint8 [64, 64]: the square centred on the box, turned so that the eyes are level.
 
     A large face is sampled finely and averaged down, so that detail does not alias. What lies outside the picture
-    repeats its border.
+    repeats its border. Raises ValueError for a face without landmarks: nothing tells which way up it is.
     """
     side = BOX_HEIGHTS * face.box_height
     fine = SIDE * min(MAX_OVERSAMPLING, max(1, math.ceil(side / SIDE)))
@@ -45,6 +45,8 @@ def _surroundings(picture: NDArray[np.uint8], face: Face, side: float) -> tuple[
 
 def _transform(face: Face, side: float, fine: int, origin: tuple[int, int]) -> NDArray[np.float64]:
     """The 2 x 3 affine map from the region's pixels to the crop's."""
+    if face.landmarks is None:
+        raise ValueError("a face without landmarks cannot be aligned")
     right_x, right_y, left_x, left_y = face.landmarks[:4]
     angle = math.atan2(left_y - right_y, left_x - right_x)
     x = face.box_x + face.box_width / 2 - origin[0]
