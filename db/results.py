@@ -51,13 +51,18 @@ def write_frames(connection: Connection, segments: Sequence[Written]) -> bool:
 def unsound(frames: Sequence[Frame]) -> Problem | None:
     """Why no database could hold these results, if so: SQLite takes NaN for NULL, and an order by it means nothing."""
     for one in frames:
-        if not -(2**63) <= one.pts < 2**63:
+        if not storable_pts(one.pts):
             return _unsound(one)
         for found in one.faces:
             numbers = (*_known(found), *(found.scores or ()), one.time_s)
             if not math.isfinite(sum(numbers)) or len(found.scores or EMOTIONS) != len(EMOTIONS):
                 return _unsound(one)
     return None
+
+
+def storable_pts(pts: int) -> bool:
+    """Whether a database can hold this timestamp."""
+    return -(2**63) <= pts < 2**63
 
 
 def _unsound(one: Frame) -> Problem:

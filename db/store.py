@@ -10,6 +10,7 @@ from db.engine import PATIENCE_S, dispose, open_engine, sqlite_file
 from db.forget import ForgetStore
 from db.intake import IntakeStore
 from db.jobs import JobStore
+from db.ledger import LedgerStore
 from db.migrate import prepare
 from db.segments import SegmentStore
 
@@ -23,6 +24,7 @@ class Store:
         self.jobs = JobStore(engine, patience_s)
         self.intake = IntakeStore(engine, patience_s)
         self.segments = SegmentStore(engine, patience_s)
+        self.ledger = LedgerStore(engine, patience_s)
         self.forgetting = ForgetStore(engine, patience_s)
 
     @classmethod
