@@ -3,15 +3,29 @@
 from importlib.resources import as_file, files
 
 from db.derive import dominant
-from db.records import FileIdentity, Problem
+from db.records import Face, FileIdentity, Problem
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
 from workers.detection import catalogue as detectors
 from workers.errors import WorkError
 from workers.hashing import current_identity
-from workers.messages import AnalyseBatch, Analysed, Failed, ProbeBatch, Probed, ProbeWork, Reply, SegmentWork
+from workers.messages import (
+    AnalyseBatch,
+    Analysed,
+    Failed,
+    Give,
+    ProbeBatch,
+    Probed,
+    ProbeWork,
+    Reply,
+    SegmentResult,
+    SegmentWork,
+)
 from workers.process import ChildProcess
 from workers.scoring import catalogue as scorers
 from workers.settings import Settings
+
+PORTRAIT = files("jobs.demo") / "portrait.jpg"
+"""One face, which smiles."""
 
 
 class NotAsExpected(Exception):
@@ -23,27 +37,37 @@ def look_at_portrait(settings: Settings) -> str:
 
     Raises WorkError, ChildFailure, ChildCannotStart, NotAsExpected.
     """
-    spec = AnalysisSpec(Sampling(), detectors.resolve(DetectorSpec()), scorers.resolve(ScorerSpec()))
-    with as_file(files("jobs.demo") / "portrait.jpg") as path, ChildProcess(settings.limits, settings.device) as child:
+    faces = faces_of(analyse_portrait(settings, ScorerSpec()))
+    if len(faces) != 1 or dominant(faces[0].scores) != "happiness":
+        raise NotAsExpected(f"{len(faces)} faces were found in the packaged portrait, where there is one that smiles")
+    return "one face, happiness"
+
+
+def analyse_portrait(settings: Settings, scorer: ScorerSpec, give: Give = Give.SCORES) -> SegmentResult:
+    """What a child, started as a run starts it, makes of the demo's portrait. Raises as `look_at_portrait`."""
+    spec = AnalysisSpec(Sampling(), detectors.resolve(DetectorSpec()), scorers.resolve(scorer))
+    with as_file(PORTRAIT) as path, ChildProcess(settings.limits, settings.device) as child:
         source = current_identity(bytes(path))
         if isinstance(source, Problem):
             raise NotAsExpected(f"the packaged portrait cannot be read: {source.reason}")
         child.wait_ready()
-        return _seen(child, source, spec)
+        return _analysed(child, source, spec, give)
 
 
-def _seen(child: ChildProcess, source: FileIdentity, spec: AnalysisSpec) -> str:
+def faces_of(result: SegmentResult) -> list[Face]:
+    """Every face of a result."""
+    return [face for frame in result.frames for face in frame.faces]
+
+
+def _analysed(child: ChildProcess, source: FileIdentity, spec: AnalysisSpec, give: Give) -> SegmentResult:
     probed = _answer(list(child.ask(ProbeBatch((ProbeWork(source, spec),)))))
     if not isinstance(probed, Probed) or probed.result.facts is None:
         raise NotAsExpected("the packaged portrait was not recognised as a photo")
-    work = SegmentWork(source, probed.result.facts, probed.result.segments[0], spec.for_photos())
+    work = SegmentWork(source, probed.result.facts, probed.result.segments[0], spec.for_photos(), give)
     analysed = _answer(list(child.ask(AnalyseBatch((work,)))))
     if not isinstance(analysed, Analysed):
         raise NotAsExpected("the packaged portrait was not analysed")
-    faces = [face for frame in analysed.result.frames for face in frame.faces]
-    if len(faces) != 1 or dominant(faces[0].scores) != "happiness":
-        raise NotAsExpected(f"{len(faces)} faces were found in the packaged portrait, where there is one that smiles")
-    return "one face, happiness"
+    return analysed.result
 
 
 def _answer(replies: list[Reply]) -> Reply | None:

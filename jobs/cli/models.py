@@ -10,6 +10,7 @@ from jobs.cli import options
 
 if TYPE_CHECKING:
     from workers.models.status import ModelStatus
+    from workers.scoring.catalogue import ScorerCard
 
 models = typer.Typer(help="The models: list, fetch, verify.", no_args_is_help=True)
 
@@ -17,6 +18,14 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="A name from `moodre
 FromFile = Annotated[
     str | None,
     typer.Option("--from", metavar="FILE", help="Take it from a file, on a machine without a network."),
+]
+ToCheck = Annotated[
+    str | None,
+    typer.Option(
+        "--check",
+        metavar="NAME",
+        help="Prove that this scorer keeps to what every scorer promises; exit status 1 where it does not.",
+    ),
 ]
 
 
@@ -66,16 +75,54 @@ def fetch(model: Model, from_file: FromFile = None, quiet: options.Quiet = False
     print(path)
 
 
-def scorers(as_json: options.Json = False) -> None:
-    """List what can score faces, ours and those that other packages add."""
+def scorers(check: ToCheck = None, device: options.Device = None, as_json: options.Json = False) -> None:
+    """List what can score faces, ours and those that other packages add; or prove one that runs here."""
     from jobs.cli.output import console, table, write_json
     from workers.scoring.catalogue import scorers as known
 
-    rows = [(card.name, card.description, card.model) for card in known().values()]
-    if as_json:
-        write_json([dict(zip(("name", "description", "model"), row, strict=True)) for row in rows])
+    if check is not None:
+        _prove(check, device, as_json=as_json)
         return
-    console().print(table(("scorer", "what it is", "model"), rows))
+    columns = ("name", "description", "model", "runs", "rate_per_s", "usd_per_1000")
+    rows = [_row(card) for card in known().values()]
+    if as_json:
+        write_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    headings = ("scorer", "what it is", "model", "runs", "calls a second", "USD for 1000 calls")
+    shown = [(*row[:4], *(None if number is None else f"{number:g}" for number in row[4:])) for row in rows]
+    console().print(table(headings, shown, right=headings[4:]))
+
+
+def _row(card: "ScorerCard") -> tuple[str, str, str | None, str, float | None, float | None]:
+    """A scorer as it is listed; for a service, the rate of an ordinary account and the list price."""
+    from workers.services.catalogue import service_card
+
+    service = service_card(card.name)
+    if service is None:
+        return card.name, card.description, card.model, "here", None, None
+    price = float(service.usd_per_1000)
+    return card.name, card.description, card.model, "over the network", service.rate_per_s, price
+
+
+def _prove(name: str, device: str | None, *, as_json: bool) -> None:
+    from jobs.cli.output import console, printable, write_json
+    from jobs.cli.working import settings_of
+    from jobs.proof import prove
+    from jobs.submit import require_device
+
+    settings = settings_of(None, None, device)
+    require_device(settings.device)
+    outcomes = []
+    for outcome in prove(name, settings):
+        outcomes.append(outcome)
+        if as_json:
+            continue
+        verdict, why = ("ok", "") if outcome.reason is None else ("broken", f": {printable(outcome.reason)}")
+        console().print(f"{verdict:>6}  {outcome.promise}{why}")
+    if as_json:
+        write_json([{"promise": one.promise, "ok": one.reason is None, "reason": one.reason} for one in outcomes])
+    if any(outcome.reason is not None for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def _verify_all() -> "list[ModelStatus]":

@@ -169,9 +169,9 @@ def _require_same(one: NDArray[np.float32], other: NDArray[np.float32], how: str
     these, those = np.asarray(one), np.asarray(other)  # a list is another check's affair
     if these.shape != those.shape:
         raise Broken(f"the same faces {how} give shape {those.shape} instead of {these.shape}")
-    same = np.isclose(these, those, rtol=0, atol=SAME, equal_nan=True).all(axis=1)
-    if not same.all():
-        raise Broken(f"{len(same) - same.sum()} of {len(same)} faces get other scores {how}")
+    others = np.flatnonzero(~np.isclose(these, those, rtol=0, atol=SAME, equal_nan=True).all(axis=1))
+    if others.size:
+        raise Broken(f"{others.size} of {len(these)} faces get other scores {how}")
 
 
 CHECKS = (
