@@ -5,8 +5,6 @@ import platform
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +12,8 @@ from pathlib import Path
 from db.engine import file_of, has_wal_reset_fix
 from db.errors import DatabaseMissing, StoreError
 from db.store import Store
+from jobs.findings import Finding, Verdict
+from jobs.service_checks import services_set_up
 from jobs.trial import NotAsExpected, look_at_portrait
 from workers.errors import WorkError
 from workers.failures import ChildCannotStart, ChildFailure
@@ -27,25 +27,6 @@ LIBRARIES = ("av", "opencv-python-headless", "onnxruntime", "numpy", "pillow", "
 LOW_DISK_MB = 500
 
 
-class Verdict(StrEnum):
-    """How a check came out."""
-
-    OK = "ok"
-    NOTE = "note"
-    """Worth knowing; nothing is broken."""
-    FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    what: str
-    verdict: Verdict
-    found: str
-    hint: str = ""
-
-
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every check, one after the other, as they are done."""
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
@@ -57,6 +38,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _sqlite,
         _database,
         _media_cache,
+        services_set_up,
     )
     for check in checks:
         yield from check(settings)

@@ -8,6 +8,9 @@ import typer
 from jobs.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobs.findings import Finding
     from workers.settings import Settings
 
 DEMO_QUERY = (
@@ -21,6 +24,15 @@ EXPECTED_FAILURES = 1
 Folder = Annotated[
     str, typer.Option("--output", "-o", metavar="DIR", help="Where media, database and exports are put.")
 ]
+Service = Annotated[
+    str | None,
+    typer.Option(
+        "--service",
+        metavar="NAME",
+        help="Instead, send one portrait to this service, for real: one call of your account. What it costs is said "
+        "before.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,15 +45,19 @@ def doctor(
     database: options.Database = None,
     workers: options.Workers = None,
     device: options.Device = None,
+    service: Service = None,
     as_json: options.Json = False,
 ) -> None:
-    """Try every part that a run needs, and say how to mend what is broken."""
+    """Try every part that a run needs, and say how to mend what is broken.
+
+    Of services, whether each that is set up could be called; none is, and nothing is paid, unless you ask for it.
+    """
     from jobs.cli.output import console, printable, write_json
     from jobs.cli.working import settings_of
-    from jobs.doctor import Verdict, examine
+    from jobs.findings import Verdict
 
     findings = []
-    for finding in examine(settings_of(database, workers, device)):
+    for finding in _findings(settings_of(database, workers, device), service):
         findings.append(finding)
         if as_json:
             continue
@@ -52,6 +68,19 @@ def doctor(
         write_json([{"what": f.what, "verdict": f.verdict, "found": f.found, "hint": f.hint} for f in findings])
     if any(finding.verdict is Verdict.FAULT for finding in findings):
         raise typer.Exit(1)
+
+
+def _findings(settings: "Settings", service: str | None) -> "Iterator[Finding]":
+    from jobs.cli.output import say
+
+    if service is None:
+        from jobs.doctor import examine
+
+        yield from examine(settings)
+        return
+    from jobs.service_call import call_once
+
+    yield call_once(service, settings, say)
 
 
 def demo(output: Folder = "moodreel-demo", workers: options.Workers = None) -> None:

@@ -86,6 +86,11 @@ class AzureFace:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._wire.__exit__(kind, error, tb)
 
+    def is_ready(self) -> bool:
+        """Whether a container says that it is, which is no call of Detect. Raises ServiceError where nobody answers."""
+        home = self._url.path.rpartition("/face/")[0]
+        return self._wire.ask("GET", self._url.copy_with(path=f"{home}/ready", query=None)).fine
+
     def detect(self, picture: bytes) -> Answer:
         """The faces of one encoded picture, the largest first; scores where emotion was asked for."""
         refuse_outsized(picture, self.card)

@@ -80,6 +80,22 @@ class Rekognition:
         raise failure
 
 
+def what_boto3_finds() -> tuple[str | None, str | None]:
+    """The region, and by what method credentials are found (`env`, `shared-credentials-file`, ...); None of what there
+    is not. No call of the service. Raises SettingsError where AWS's own settings are wrong.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.Session()
+        region = session.region_name
+        credentials = None if region is None else session.get_credentials()
+    except BotoCoreError as error:
+        raise SettingsError(f"boto3 cannot begin: {error}", CREDENTIALS_HINT) from None
+    return region, None if credentials is None else str(credentials.method)
+
+
 def _open(timeout_s: float) -> Any:
     try:
         import boto3
@@ -88,7 +104,8 @@ def _open(timeout_s: float) -> Any:
     except ImportError:
         raise SettingsError("boto3 is not installed", "run `pip install 'moodreel[rekognition]'`") from None
     # At debug level botocore logs whole requests: pictures of faces, and session tokens.
-    logging.getLogger("botocore").setLevel(logging.INFO)
+    botocore = logging.getLogger("botocore")
+    botocore.setLevel(max(logging.INFO, botocore.getEffectiveLevel()))
     config = Config(
         connect_timeout=min(CONNECT_S, timeout_s),
         read_timeout=timeout_s,
