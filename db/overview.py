@@ -1,7 +1,6 @@
 """What a person sees first of a job: a line a file, and what went wrong. Small reads, bounded by `limit`."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from db.engine import reading
-from db.records import AnalysisRecord, Problem
-from db.schema import analysis, face, job_file, media, media_analysis, segment
+from db.records import Problem
+from db.schema import face, job_file, media, media_analysis, segment
 from db.states import MediaAnalysisState
-from db.wanted import analyses_of
 
 _problems = sa.table(
     "problems", *(sa.column(name) for name in ("path", "code", "reason", "hint", "scope", "start_s", "end_s", "job"))
@@ -60,18 +58,6 @@ class Overview:
             seen = _seen(connection, {row.media_analysis_id for row in rows})
         return [_line(row, seen.get(row.media_analysis_id, [])) for row in rows]
 
-    def targets_of(self, job_id: str, digests: frozenset[str]) -> int:
-        """Sampled frames that a job asks of the media with these digests."""
-        wanted = (
-            sa.select(media.c.sha256, sa.func.sum(segment.c.targets))
-            .join(media_analysis, media_analysis.c.media_id == media.c.id)
-            .join(segment, segment.c.media_analysis_id == media_analysis.c.id)
-            .where(media_analysis.c.id.in_(analyses_of(job_id)))
-            .group_by(media.c.sha256)
-        )
-        with reading(self._engine) as connection:
-            return sum(int(targets) for digest, targets in connection.execute(wanted) if digest in digests)
-
     def problems(self, job_id: str, limit: int) -> list[ProblemLine]:
         """The first `limit` problems of a job."""
         wanted = sa.select(_problems).where(_problems.c.job == job_id).order_by(_problems.c.path, _problems.c.scope)
@@ -87,26 +73,6 @@ class Overview:
         wanted = sa.select(sa.func.count()).select_from(_problems).where(_problems.c.job == job_id)
         with reading(self._engine) as connection:
             return int(connection.execute(wanted).scalar_one())
-
-    def digests(self, job_id: str) -> list[str]:
-        """The SHA-256 of every media of a job."""
-        wanted = sa.select(media.c.sha256).join(job_file, job_file.c.media_id == media.c.id)
-        with reading(self._engine) as connection:
-            return list(connection.execute(wanted.where(job_file.c.job_id == job_id).distinct()).scalars())
-
-    def analysed(self, digests: Sequence[str], *analyses: AnalysisRecord) -> frozenset[str]:
-        """Those of the digests whose media are complete under one of these analyses."""
-        wanted = (
-            sa.select(media.c.sha256)
-            .join(media_analysis, media_analysis.c.media_id == media.c.id)
-            .join(analysis, analysis.c.id == media_analysis.c.analysis_id)
-            .where(
-                analysis.c.fingerprint.in_([one.fingerprint for one in analyses]),
-                media_analysis.c.state == MediaAnalysisState.COMPLETE,
-            )
-        )
-        with reading(self._engine) as connection:
-            return frozenset(connection.execute(wanted).scalars()) & frozenset(digests)
 
 
 def _file_rows(job_id: str) -> sa.Select[tuple[object, ...]]:

@@ -53,6 +53,15 @@ class CannotWork(JobError):
     exit_code = ExitCode.UNAVAILABLE
 
 
+class WalkInterrupted(JobError):
+    """Somebody stopped a look at what there is before it was complete: half of it would mislead."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self) -> None:
+        super().__init__("interrupted before every file was looked at", "nothing was written; start it again")
+
+
 class ChildrenCannotStart(CannotWork):
     """No child can be started, or none can load its models, so nothing can be analysed."""
 

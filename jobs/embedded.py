@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.errors import DatabaseMissing
-from db.overview import Overview
 from db.records import JobCounts, JobRecord
 from db.states import JobState
 from db.store import Store
-from jobs.control import Controls, RunOutcome, Stop
+from jobs.control import Controls, RunOutcome, Stop, WalkInterrupted
 from jobs.intake import Intake, Places
 from jobs.progress import Progress
 from jobs.request import RunRequest
@@ -52,18 +50,19 @@ def analyse(
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do: a job in a throw-away database, and how much of it the real one holds already."""
+    """What a run would do: a job in a throw-away database."""
 
     store: Store
     job: JobRecord
     counts: JobCounts
-    done_already: frozenset[str]
-    """SHA-256 of the media that are analysed like this already."""
 
 
 @contextmanager
 def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iterator[Preview]:
-    """Walk and probe as a run would, into a database that is thrown away. Nothing is analysed."""
+    """Walk and probe as a run would, into a database that is thrown away. Nothing is analysed.
+
+    Raises WalkInterrupted where somebody stopped it.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="moodreel-") as folder,
         Store.open(file_url(Path(folder) / "preview.db"), create=True) as store,
@@ -74,18 +73,9 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
         job = create_job(store, request, owner_name())
         with Intake(store, job, request, staging=staging) as intake:
             Runner(store, job, supervisor, intake, Controls(progress, stop, analyse=False)).run()
-        done = _done_already(settings.database_url, store, job, request)
-        yield Preview(store, job, store.jobs.counts(job.id), done)
-
-
-def _done_already(url: str, preview_store: Store, job: JobRecord, request: RunRequest) -> frozenset[str]:
-    digests = Overview(preview_store.engine).digests(job.id)
-    try:
-        with Store.open(url) as real:
-            video, photo = request.analysis.record(), request.analysis.for_photos().record()
-            return Overview(real.engine).analysed(digests, video, photo)
-    except DatabaseMissing:
-        return frozenset()
+        if stop.level:
+            raise WalkInterrupted
+        yield Preview(store, job, store.jobs.counts(job.id))
 
 
 @contextmanager

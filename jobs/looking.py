@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from db.call_records import Bill
 from db.fleet import FleetStore
 from db.job_records import Committed, JobCounts, JobRecord
+from db.ledger import LedgerStore
 from db.pace import PaceStore
 from db.states import JobState
 from db.store import Store
@@ -49,7 +51,8 @@ class Lookout:
         """Where one job stands, with all that is known. Raises NotFound."""
         job, counts = self._store.jobs.get(job_id), self._store.jobs.counts(job_id)
         paces = self._paces({job_id: counts} if is_live(job, counts) else {})
-        status = replace(self._status(job, counts, self._waiting.silent_s(job_id)), pace=paces.get(job_id))
+        status = self._status(job, counts, self._waiting.silent_s(job_id))
+        status = replace(status, pace=paces.get(job_id), bill=bill_of(self._store, job_id))
         if self._store.file is not None or not is_fleet(job):
             return status
         status = replace(status, workers=self._fleet.workers(WORKER_SILENT_S))
@@ -87,6 +90,12 @@ class Lookout:
         if self._waiting.within_reach(status.job.id, mounted(status.workers)):
             return None
         return lacks_root(self._waiting.roots(status.job.id))
+
+
+def bill_of(store: Store, job_id: str) -> Bill | None:
+    """What a job has spent on services; None where nobody was called."""
+    bill = LedgerStore(store.engine, store.patience_s).bill(job_id)
+    return bill if bill.calls else None
 
 
 def _known(commits: Mapping[str, Iterable[Committed]]) -> dict[str, Pace]:

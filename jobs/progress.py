@@ -35,11 +35,13 @@ class Snapshot:
     elapsed_s: float
     pace: Pace | None = None
     """How fast everybody together goes, where it is not this run that is looked at."""
+    calls: int | None = None
+    """Calls of services that were made for the job; None where nobody is called."""
 
     @classmethod
-    def from_outside(cls, counts: JobCounts, pace: Pace | None, *, walking: bool) -> Self:
+    def from_outside(cls, counts: JobCounts, pace: Pace | None, *, walking: bool, calls: int | None = None) -> Self:
         """What is seen of a job that others work on."""
-        return cls(counts, walking, 0, 0.0, 0.0, pace)
+        return cls(counts, walking, 0, 0.0, 0.0, pace, calls)
 
     @property
     def has_speed(self) -> bool:
@@ -138,6 +140,7 @@ class JsonLines(Plain):
                 "frames_per_s": round(now.frames_per_s, 2) if now.has_speed else None,
                 "times_real_time": round(now.times_real, 2) if now.has_speed else None,
                 "left_s": None if now.left_s is None else round(now.left_s, 1),
+                "calls": now.calls,
             }
         )
 
@@ -195,13 +198,15 @@ def _bar(stream: TextIO) -> "RichBar":
 
 
 def describe(now: Snapshot) -> str:
-    """Frames, speed, time left and failures of a snapshot, in words."""
+    """Frames, speed, calls, time left and failures of a snapshot, in words."""
     counts = now.counts
     parts = [f"{counts.frames:,} of {counts.targets:,} frames"]
     if now.has_speed:
         parts.append(f"{now.frames_per_s:.1f} frames/s")
     if now.times_real:
         parts.append(f"{now.times_real:.1f}x real time")
+    if now.calls is not None:
+        parts.append(f"{now.calls:,} call{'' if now.calls == 1 else 's'}")
     if now.left_s is not None:
         parts.append(f"{duration(now.left_s)} left")
     if counts.files_failed:

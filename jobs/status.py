@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from db.call_records import Bill
 from db.job_records import JobCounts, JobRecord, Turn
 from db.states import JobState
 from jobs.pace import Pace, left_s
@@ -17,6 +18,9 @@ SILENT_S = 10.0
 """A submitter that has not been heard of for this long is gone: it says that it is there every few seconds."""
 WORKER_SILENT_S = 30.0
 PAUSED = "paused"
+BUDGET = "budget"
+"""Whoever stops a job because no more may be spent on it says this word in the reason."""
+STOPPED, STOPPED_FOR_BUDGET = "stopped", f"stopped ({BUDGET})"
 _NOTES = 3
 _LEFT = re.compile(r"leaves to others analysis (?P<numbers>\d+(?:, \d+)*): (?P<reason>.*)")
 
@@ -47,6 +51,8 @@ class JobStatus:
     workers: "Sequence[WorkerReport]" = ()
     """Of a job that was submitted to a fleet."""
     waits_for: Wait | None = None
+    bill: Bill | None = None
+    """What was spent on services; None where nobody was called."""
 
     @property
     def left_s(self) -> float | None:
@@ -56,7 +62,7 @@ class JobStatus:
     @property
     def is_over(self) -> bool:
         """Whether nothing goes on in it any more, and nothing will by itself."""
-        if self.state in ("cancelled", "interrupted"):
+        if self.state in ("cancelled", STOPPED, STOPPED_FOR_BUDGET, "interrupted"):
             return True
         if self.state in ("queued", "discovering (interrupted)"):  # a fleet goes on with what is known
             return not (is_fleet(self.job) and self.counts.left)
@@ -81,7 +87,12 @@ class JobStatus:
     def as_json(self) -> dict[str, Any]:
         """The same with all that is known of one job."""
         waits = None if self.waits_for is None else self.waits_for.as_json()
-        return self.line_json() | {"waits_for": waits, "workers": [_worker_json(one) for one in self.workers]}
+        return self.line_json() | {
+            "stop_reason": self.job.stop_reason,
+            "bill": bill_json(self.bill, self.job),
+            "waits_for": waits,
+            "workers": [_worker_json(one) for one in self.workers],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,16 @@ def is_fleet(job: JobRecord) -> bool:
     return bool(json.loads(job.request_json).get("fleet"))
 
 
+def is_spent(job: JobRecord) -> bool:
+    """Whether a job stopped because no more may be spent on it."""
+    return job.stop_reason is not None and BUDGET in job.stop_reason
+
+
+def bill_json(bill: Bill | None, job: JobRecord) -> dict[str, Any] | None:
+    """Plain values, for programs: what a job has spent on services, and what it may."""
+    return None if bill is None else asdict(bill) | {"max_calls": job.max_calls, "max_cost": job.max_cost}
+
+
 def is_live(job: JobRecord, counts: JobCounts) -> bool:
     """Whether something of the job is still to be done, and wanted."""
     return job.state is not JobState.CANCELLED and (counts.left > 0 or job.state is JobState.DISCOVERING)
@@ -107,7 +128,7 @@ def is_live(job: JobRecord, counts: JobCounts) -> bool:
 def state_of(job: JobRecord, counts: JobCounts, activity: Activity) -> str:
     """A job's state in a word or two."""
     if job.state is JobState.CANCELLED:
-        return "cancelled"
+        return "cancelled" if job.stop_reason is None else STOPPED_FOR_BUDGET if is_spent(job) else STOPPED
     if job.state is JobState.DISCOVERING:
         walks = activity.walks if activity.locked is None else activity.locked
         return "discovering" if walks else "discovering (interrupted)"

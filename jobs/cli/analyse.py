@@ -80,10 +80,11 @@ def retry(
 
 def dry_run_of(settings: "Settings", request: "RunRequest", *, quiet: bool, as_json: bool) -> NoReturn:
     """Walk and probe, show what would be analysed, and end the command."""
-    from jobs.cli.summary import show_preview
+    from jobs.cli.previews import show_dry_run
     from jobs.embedded import preview
     from jobs.progress import progress
+    from jobs.prospect import estimate_of
 
     with progress(quiet=quiet, as_json=as_json) as display, preview(settings, request, display) as plan:
-        show_preview(plan, as_json=as_json)
+        show_dry_run(plan, estimate_of(plan, settings, request), json=as_json)
         raise typer.Exit(1 if plan.counts.files_failed else 0)

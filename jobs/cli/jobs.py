@@ -128,7 +128,9 @@ def watch_job(settings: "Settings", store: "Store", record: "JobRecord", *, quie
         while True:
             began = time.monotonic()
             now = lookout.at(record.id)
-            display.show(Snapshot.from_outside(now.counts, now.pace, walking=now.job.sealed_at is None))
+            calls = None if now.bill is None else now.bill.calls
+            walking = now.job.sealed_at is None
+            display.show(Snapshot.from_outside(now.counts, now.pace, walking=walking, calls=calls))
             waits = None if now.waits_for is None else _waits(now.waits_for)
             if waits is not None and waits != said:
                 display.say(waits)
@@ -158,6 +160,7 @@ def _show_problems(store: "Store", job_id: str) -> None:
 
 
 def _lines(now: "JobStatus") -> "Iterator[str]":
+    from jobs.cli.money import bill_lines, stop_lines
     from jobs.cli.output import printable
     from jobs.cli.summary import short
 
@@ -173,6 +176,8 @@ def _lines(now: "JobStatus") -> "Iterator[str]":
         f"{counts.queued:,} queued, {counts.failed:,} failed"
     )
     yield f"{counts.frames:,} of {counts.targets:,} frames, {counts.faces:,} faces{_speed(now)}"
+    yield from bill_lines(now.bill, now.job)
+    yield from stop_lines(now.job, now.bill, short(now.job.id))
     yield from _workers(now)
     if now.waits_for is not None:
         yield from _waits(now.waits_for).splitlines()

@@ -84,7 +84,7 @@ def _queue(settings: "Settings", store: "Store", job: "JobRecord", show: Show, p
     if show.as_json:
         show_summary(store, store.jobs.get(job.id), seen, as_json=True, profile=False)
     elif not show.quiet:
-        say_totals(store.jobs.get(job.id), seen)
+        say_totals(store, store.jobs.get(job.id), seen)
     return exit_code(seen)
 
 

@@ -3,20 +3,20 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from db.engine import parse_url
 from db.overview import FileLine, Overview, ProblemLine
 from db.records import JobRecord
 from db.store import Store
+from jobs.cli.money import bill_lines, more_for
 from jobs.cli.output import console, printable, say, table, write_json
 from jobs.control import Ending, RunOutcome
 from jobs.errors import ExitCode
+from jobs.looking import bill_of
 from jobs.progress import duration
+from jobs.status import bill_json
 from workers.settings import Settings
-
-if TYPE_CHECKING:
-    from jobs.embedded import Preview
 
 FILES_SHOWN = 20
 PROBLEMS_SHOWN = 10
@@ -58,7 +58,7 @@ def show_summary(store: Store, job: JobRecord, outcome: RunOutcome, *, as_json: 
     show_problems(out, problems)
     of_problems = f"SELECT * FROM problems WHERE job = '{job.id}'"
     _more(out, len(problems) > PROBLEMS_SHOWN, f'moodreel query "{of_problems}"{option}')
-    for line in _totals(job, outcome):
+    for line in _totals(store, job, outcome):
         out.print(line)
     if profile:
         out.print(_profile(outcome))
@@ -66,9 +66,9 @@ def show_summary(store: Store, job: JobRecord, outcome: RunOutcome, *, as_json: 
         out.print(line)
 
 
-def say_totals(job: JobRecord, outcome: RunOutcome) -> None:
+def say_totals(store: Store, job: JobRecord, outcome: RunOutcome) -> None:
     """Say how a job ended, on stderr: stdout holds its id."""
-    for line in _totals(job, outcome):
+    for line in _totals(store, job, outcome):
         say(line)
     if outcome.counts.files_failed:
         say(f"what failed: moodreel status {short(job.id)}")
@@ -113,10 +113,11 @@ def _database_option(store: Store) -> str:
     return f" --database {shlex.quote(printable(store.file or store.engine.url.render_as_string()))}"
 
 
-def _totals(job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
+def _totals(store: Store, job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
     counts, desk = outcome.counts, outcome.desk
     named = f" ({printable(job.name)})" if job.name else ""
-    yield f"job {short(job.id)}{named} {_ENDINGS[outcome.ending]} after {duration(outcome.elapsed_s)}"
+    ended = "stopped" if job.stop_reason else _ENDINGS[outcome.ending]
+    yield f"job {short(job.id)}{named} {ended} after {duration(outcome.elapsed_s)}"
     files = [numbered(counts.files, "file")]
     files += [
         f"{number:,} {what}"
@@ -133,6 +134,9 @@ def _totals(job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
         yield f"{numbered(desk.segments, 'segment')} run ({speed:.1f} frames/s{real}){known}"
     elif outcome.ending is Ending.FINISHED and counts.segments and counts.done == counts.segments:
         yield "0 segments run: everything had been analysed before"
+    yield from bill_lines(bill_of(store, job.id), job)
+    if job.stop_reason is not None:
+        yield f"stopped: {printable(job.stop_reason)}"
 
 
 def _kinds(failed: int, partial: int, skipped: int) -> tuple[tuple[int, str], ...]:
@@ -157,7 +161,8 @@ def _next(store: Store, job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
     option = _database_option(store)
     yield f"database: {printable(store.file or 'PostgreSQL')}"
     if outcome.ending is not Ending.FINISHED:
-        yield f"continue: moodreel resume {short(job.id)}{option}"
+        more = more_for(job, bill_of(store, job.id))
+        yield f"continue: moodreel resume {short(job.id)}{more}{option}"
     elif outcome.counts.files_failed:
         yield f'what failed: moodreel query "SELECT * FROM problems"{option}'
         yield f"once mended: moodreel retry {short(job.id)}{option}"
@@ -179,29 +184,7 @@ def _as_json(store: Store, job: JobRecord, outcome: RunOutcome) -> dict[str, Any
         "stages_s": {name: round(seconds, 3) for name, seconds in outcome.desk.stages_s.items()},
         "counts": asdict(outcome.counts),
         "problems": overview.problem_count(job.id),
+        "stop_reason": job.stop_reason,
+        "bill": bill_json(bill_of(store, job.id), job),
         "database": str(store.file or "postgresql"),
     }
-
-
-def show_preview(plan: "Preview", *, as_json: bool) -> None:
-    """Show what a run would do."""
-    overview = Overview(plan.store.engine)
-    counts = plan.counts
-    new = counts.targets - overview.targets_of(plan.job.id, plan.done_already)
-    if as_json:
-        write_json({"counts": asdict(counts), "frames_to_analyse": new, "media_known": len(plan.done_already)})
-        return
-    out = console()
-    files = overview.files(plan.job.id, FILES_SHOWN + 1)
-    rows = [
-        (line.path, "photo" if line.kind == "photo" else duration(line.duration_s), f"{line.targets:,}")
-        for line in files[:FILES_SHOWN]
-    ]
-    out.print(table(("file", "length", "frames to look at"), rows, right=("length", "frames to look at")))
-    out.print()
-    show_problems(out, overview.problems(plan.job.id, PROBLEMS_SHOWN + 1))
-    out.print(
-        f"{numbered(counts.files, 'file')} ({counts.files_failed:,} unreadable, {counts.skipped:,} passed over), "
-        f"{duration(counts.media_s)} of video, {numbered(counts.targets, 'frame')}, {new:,} of them not analysed yet"
-    )
-    out.print("this was a dry run: nothing was written")

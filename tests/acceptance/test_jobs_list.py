@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from db.call_records import CallOpening, Receipt
 from db.fleet import FleetStore, WorkerReport
+from db.ledger import LedgerStore
+from db.states import CallOutcome
 from db.store import Store
 from tests.acceptance.runs import moodreel
 from tests.acceptance.runs import start as run
@@ -22,9 +25,42 @@ def test_a_list_for_programs_has_the_shape_of_a_status_and_no_request(tmp_path: 
     assert "/secret/place" not in listed.out
     (line,) = json.loads(listed.out)
     status = moodreel("status", "--json", cwd=tmp_path).summary
-    assert line == {key: status[key] for key in status if key not in ("waits_for", "workers")}
+    assert line == {key: status[key] for key in status if key not in ("stop_reason", "bill", "waits_for", "workers")}
     assert (line["counts"]["files"], line["counts"]["files_failed"]) == (2, 1)
     assert (status["waits_for"], status["workers"]) == (None, [])
+    assert (status["stop_reason"], status["bill"]) == (None, None)
+
+
+def test_what_was_spent_on_a_service_is_shown_and_why_a_job_stopped(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/moodreel.db", create=True) as store:
+        job = start(store, name="pilot", max_calls=3)
+        admit(store, job, photo("a.jpg"))
+        store.jobs.seal(job.id)
+        ledger = LedgerStore(store.engine, store.patience_s)
+        openings = [CallOpening(str(number), job.id, "azure", 9, number, 0.001) for number in range(3)]
+        first, second, third = ledger.open_calls(openings)
+        assert first is not None
+        assert second is not None
+        assert third is not None
+        answered = Receipt(first, CallOutcome.ANSWERED, 200, 1, 0.001, 0.2, "id")
+        ledger.close_calls([answered, Receipt(second, CallOutcome.THROTTLED, 429, 0, 0.0, 0.1, None)])
+        ledger.lose_open(None)
+        store.jobs.stop(job.id, "its budget of 3 calls is spent")
+    shown = moodreel("status", cwd=tmp_path).out
+    assert shown.splitlines()[0].startswith(f"job {job.id[-8:]} (pilot): stopped (budget), created ")
+    assert (
+        "calls: 3 of at most 3 (2 retried, 1 refused for the rate), 2 transactions, about 0.002 USD; "
+        "1 call may have been billed without a result\n"
+        "stopped: its budget of 3 calls is spent\n"
+        f"hint: moodreel resume {job.id[-8:]} --max-calls N\n"
+    ) in shown
+    told = moodreel("status", "--watch", "--json", cwd=tmp_path)
+    assert (told.summary["state"], told.summary["stop_reason"]) == (
+        "stopped (budget)",
+        "its budget of 3 calls is spent",
+    )
+    assert (told.summary["bill"]["calls"], told.summary["bill"]["max_calls"]) == (3, 3)
+    assert "stopped (budget)" in moodreel("jobs", cwd=tmp_path).out
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,16 @@ def test_time_left_is_unknown_while_files_are_still_being_found_or_nothing_is_do
 
 def test_a_snapshot_is_described_in_words() -> None:
     assert describe(snapshot()) == "150 of 250 frames, 5.0 frames/s, 5.0x real time, 20 s left, 1 failed"
+
+
+def test_calls_are_told_where_a_service_is_called() -> None:
+    assert ", 1 call, 20 s left" in describe(replace(snapshot(), calls=1))
+    assert ", 1,200 calls, " in describe(replace(snapshot(), calls=1200))
+    assert Snapshot.from_outside(snapshot().counts, None, walking=False, calls=7).calls == 7
+    stream = io.StringIO()
+    JsonLines(stream, every_s=0).show(replace(snapshot(), calls=7))
+    JsonLines(stream, every_s=0).show(snapshot())
+    assert [json.loads(line)["calls"] for line in stream.getvalue().splitlines()] == [7, None]
 
 
 def test_json_lines_are_json() -> None:

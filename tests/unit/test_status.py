@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from db.call_records import Bill
 from db.fleet import WorkerReport
 from db.job_records import Turn
 from db.records import JobCounts, JobRecord
@@ -58,6 +59,26 @@ def test_a_walk_goes_on_while_its_submitter_lives(activity: Activity, state: str
 def test_a_cancelled_job_is_that_and_a_finished_one_says_if_some_failed() -> None:
     assert state_of(replace(JOB, state=JobState.CANCELLED), COUNTS, SERVER) == "cancelled"
     assert state_of(JOB, replace(DONE, files_failed=1), SERVER) == "finished (some failed)"
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [("its budget of 10 calls is spent", "stopped (budget)"), ("the key was refused", "stopped")],
+)
+def test_a_job_that_stopped_by_itself_is_none_that_a_person_cancelled(reason: str, state: str) -> None:
+    stopped = replace(JOB, state=JobState.CANCELLED, stop_reason=reason)
+    assert state_of(stopped, COUNTS, SERVER) == state
+    status = JobStatus(stopped, COUNTS, state)
+    assert status.is_over
+    assert status.as_json()["stop_reason"] == reason
+
+
+def test_what_was_spent_is_told_with_what_may_be_spent() -> None:
+    assert JobStatus(JOB, COUNTS, "running").as_json()["bill"] is None
+    bill = Bill(calls=3, answered=2, transactions=2, cost=0.002, in_flight=1, faces=70)
+    told = JobStatus(replace(JOB, max_calls=100), COUNTS, "running", bill=bill).as_json()["bill"]
+    assert (told["calls"], told["in_flight"], told["cost"]) == (3, 1, 0.002)
+    assert (told["max_calls"], told["max_cost"]) == (100, None)
 
 
 @pytest.mark.parametrize(
