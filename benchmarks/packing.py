@@ -28,6 +28,7 @@ from db.records import Face
 from tests.acceptance.folders import portrait
 from workers.analysis import DetectorSpec, ScorerSpec
 from workers.detection.crop import aligned_crop
+from workers.detection.cutout import AROUND, cut_out
 from workers.detection.faces import find_faces
 from workers.detection.yunet import YuNet
 from workers.scoring.ferplus import FerPlus
@@ -36,8 +37,6 @@ from workers.services.packing import PICTURE_PX, assign
 from workers.services.sheets import Crop, Packed, Pixels, pack
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
-AROUND = 1.6
-"""Side of a crop in box heights."""
 PACKS = (1, 4, 16, 36, 64)
 SIZES = (96, 112, 128, 144, 160, 192, 224)
 EVERY = 3
@@ -139,20 +138,15 @@ def samples_of(media: Path, scorer: FerPlus) -> list[Sample]:
         for picture in _pictures(media):
             for face in find_faces(detector, picture, 32)[0]:
                 (local,) = scorer.score(aligned_crop(picture, face)[None])
-                found.append(Sample(cut_out(picture, face), local))
+                found.append(Sample(crop_of(picture, face), local))
     random.Random(1).shuffle(found)
     return found
 
 
-def cut_out(picture: Pixels, face: Face, around: float = AROUND) -> Crop:
-    """The face in the square around its box, as far as the picture reaches."""
-    height, width = picture.shape[:2]
-    reach = around * face.box_height / 2
-    x, y = face.box_x + face.box_width / 2, face.box_y + face.box_height / 2
-    left, right = max(0, round(x - reach)), min(width, round(x + reach))
-    top, bottom = max(0, round(y - reach)), min(height, round(y + reach))
-    box = (face.box_x - left, face.box_y - top, face.box_width, face.box_height)
-    return Crop(np.ascontiguousarray(picture[top:bottom, left:right]), box)
+def crop_of(picture: Pixels, face: Face, around: float = AROUND) -> Crop:
+    """The face as a child cuts it out, in all its detail."""
+    cutout = cut_out(picture, face, around)
+    return Crop(cutout.pixels, cutout.face_xywh)
 
 
 def _pictures(media: Path) -> Iterator[Pixels]:

@@ -8,6 +8,7 @@ from jobs.discover import Found
 from workers.analysis import AnalysisSpec
 from workers.cache import Staged
 from workers.messages import ProbeBatch, ProbeWork
+from workers.scoring.catalogue import give_of
 
 PROBE_BATCH = 8
 
@@ -37,6 +38,7 @@ class ProbeQueue:
 
     def __init__(self, analysis: AnalysisSpec) -> None:
         self._analysis = analysis
+        self._give = give_of(analysis)
         self._waiting: deque[Candidate] = deque()
         self._away: dict[bytes, list[Candidate]] = {}
 
@@ -68,7 +70,7 @@ class ProbeQueue:
                 break
         for candidate in batch:
             self._away.setdefault(candidate.source.path, []).append(candidate)
-        work = tuple(ProbeWork(candidate.source, self._analysis) for candidate in batch)
+        work = tuple(ProbeWork(candidate.source, self._analysis, self._give) for candidate in batch)
         return ProbeBatch(work) if work else None
 
     def returned(self, work: ProbeWork) -> Candidate:

@@ -25,6 +25,8 @@ from workers.messages import (
     AnalyseBatch,
     Analysed,
     BatchDone,
+    Enclosed,
+    Enclosures,
     Failed,
     ProbeBatch,
     Probed,
@@ -105,7 +107,7 @@ def answer(request: Request, toolbox: "Toolbox", send: Send) -> None:
                 attempt(index, partial(_probe, index, file), send)
         case AnalyseBatch(items):
             for index, segment in enumerate(items):
-                attempt(index, partial(_analyse, index, segment, toolbox, _reporter(index, send)), send)
+                attempt(index, partial(_analyse, index, segment, toolbox, send), send)
     send(BatchDone())
 
 
@@ -126,10 +128,13 @@ def _probe(index: int, work: ProbeWork) -> Reply:
     return Probed(index, probe(work))
 
 
-def _analyse(index: int, work: SegmentWork, toolbox: "Toolbox", report: Callable[[int], None]) -> Reply:
+def _analyse(index: int, work: SegmentWork, toolbox: "Toolbox", send: Send) -> Reply:
     from workers.pipeline import process_segment
 
-    return Analysed(index, process_segment(work, toolbox, report))
+    def hand_over(part: Enclosures) -> None:
+        send(Enclosed(index, part))
+
+    return Analysed(index, process_segment(work, toolbox, _reporter(index, send), hand_over))
 
 
 def _reporter(index: int, send: Send) -> Callable[[int], None]:

@@ -1,10 +1,29 @@
 """What a child may say in answer to a request, and when. Pure: replies in, or an error.
 
-For each item in order: Started, any number of Progress, then exactly one answer of the request's kind; at the end
-BatchDone. A child that was taken over by a hostile file gains nothing by saying more, less or something else.
+For each item in order: Started, any number of Progress and of Enclosed that the work asks for, then exactly one answer
+of the request's kind, which fits what was enclosed; at the end BatchDone. A child that was taken over by a hostile
+file gains nothing by saying more, less or something else.
 """
 
-from workers.messages import Analysed, BatchDone, Failed, ProbeBatch, Probed, Progress, Reply, Request, Started
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from workers.enclosures import Tally, Unfit
+from workers.messages import (
+    Analysed,
+    BatchDone,
+    Enclosed,
+    Failed,
+    Give,
+    ProbeBatch,
+    Probed,
+    ProbeWork,
+    Progress,
+    Reply,
+    Request,
+    SegmentWork,
+    Started,
+)
 
 
 class Nonsense(Exception):
@@ -15,8 +34,9 @@ class Dialogue:
     """Follows the replies to one request."""
 
     def __init__(self, request: Request) -> None:
-        self._size = len(request.items)
+        self._items = request.items
         self._answer = Probed if isinstance(request, ProbeBatch) else Analysed
+        self._tally = Tally(Give.SCORES)
         self.answered = 0
         """Items answered; the one in hand, if any, has this index."""
         self.in_hand = False
@@ -26,22 +46,48 @@ class Dialogue:
         """Take the next reply. Raises Nonsense where it does not fit."""
         match reply:
             case Started(index):
-                self._expect(not self.in_hand and index == self.answered < self._size, reply)
-                self.in_hand = True
+                self._expect(not self.in_hand and index == self.answered < len(self._items), reply)
+                self._begin(self._items[index])
             case Progress(index):
-                self._expect(self.in_hand and index == self.answered, reply)
+                self._expect(self._is_in_hand(index), reply)
+            case Enclosed(index, part):
+                self._expect(self._answer is Analysed and self._is_in_hand(index), reply)
+                with _of(reply):
+                    self._tally.add(part)
             case Analysed(index) | Probed(index) | Failed(index):
                 of_kind = isinstance(reply, (self._answer, Failed))
-                self._expect(of_kind and self.in_hand and index == self.answered, reply)
-                self.in_hand = False
-                self.answered += 1
+                self._expect(of_kind and self._is_in_hand(index), reply)
+                self._end(reply)
             case BatchDone():
-                self._expect(not self.in_hand and self.answered == self._size, reply)
+                self._expect(not self.in_hand and self.answered == len(self._items), reply)
                 self.over = True
             case _:
                 self._expect(False, reply)
 
+    def _begin(self, item: SegmentWork | ProbeWork) -> None:
+        self.in_hand = True
+        self._tally = Tally(item.give)
+
+    def _end(self, reply: Reply) -> None:
+        if isinstance(reply, Analysed):
+            with _of(reply):
+                self._tally.close(reply.result)
+        self.in_hand = False
+        self.answered += 1
+
+    def _is_in_hand(self, index: int) -> bool:
+        return self.in_hand and index == self.answered
+
     def _expect(self, true: bool, reply: Reply) -> None:
         if not true or self.over:
-            where = f"with item {self.answered} of {self._size} " + ("in hand" if self.in_hand else "not begun")
+            where = f"with item {self.answered} of {len(self._items)} " + ("in hand" if self.in_hand else "not begun")
             raise Nonsense(f"{type(reply).__name__} {where}")
+
+
+@contextmanager
+def _of(reply: Reply) -> Iterator[None]:
+    """What `reply` carries is looked at."""
+    try:
+        yield
+    except Unfit as error:
+        raise Nonsense(f"{type(reply).__name__} with {error}") from error

@@ -5,10 +5,11 @@ import time
 from collections.abc import Generator, Iterator
 
 from db.records import Problem
+from workers.enclosures import joined
 from workers.events import Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
 from workers.failures import REPORT_HINT, ChildCannotStart, ChildCrashed, ChildFailure, ChildStopped
 from workers.limits import ChildLimits
-from workers.messages import AnalyseBatch, Analysed, Failed, Probed, Progress, Reply, Started
+from workers.messages import AnalyseBatch, Analysed, Enclosed, Enclosures, Failed, Probed, Progress, Reply, Started
 from workers.process import ChildProcess
 
 START_TRIES = 3
@@ -27,6 +28,7 @@ class Account:
         self._items = task.request.items
         self._answered = 0
         self._frames = 0
+        self._enclosed: list[Enclosures] = []
         self.in_hand = False
 
     @property
@@ -42,9 +44,15 @@ class Account:
             case Progress(index, frames) if self._frames < frames <= self._targets(index):
                 self._frames = frames
                 return ItemProgress(self.task, index, frames)
-            case Analysed(index, result) | Probed(index, result):
+            case Enclosed(_, part):
+                self._enclosed.append(part)
+            case Analysed(index, result):
+                whole = joined(self._enclosed, result)
                 self._close_item()
-                return ItemDone(self.task, index, result)
+                return ItemDone(self.task, index, whole)
+            case Probed(index, plan):
+                self._close_item()
+                return ItemDone(self.task, index, plan)
             case Failed(index, problem):
                 self._close_item()
                 return ItemFailed(self.task, index, problem)
@@ -61,6 +69,7 @@ class Account:
         return TaskEnded(self.task, tuple(range(self._answered, len(self._items))))
 
     def _close_item(self) -> None:
+        self._enclosed = []
         self.in_hand = False
         self._answered += 1
 

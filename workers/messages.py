@@ -88,6 +88,14 @@ class SegmentWork(msgspec.Struct, frozen=True):
     """What PICTURES must keep to."""
 
 
+class Enclosures(msgspec.Struct, frozen=True):
+    """Some of what is given of a segment beside its frames, in their order: the fields as in `SegmentResult`."""
+
+    crops: NDArray[np.uint8] | None = None
+    cutouts: tuple[Cutout, ...] = ()
+    wholes: tuple[Whole | None, ...] = ()
+
+
 class SegmentResult(msgspec.Struct, frozen=True):
     """What one segment gave."""
 
@@ -151,8 +159,15 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     frames: int
 
 
+class Enclosed(msgspec.Struct, frozen=True, tag=True):
+    """More of what item `index` gives: a segment may hold more than goes into one message, or into a child."""
+
+    index: int
+    part: Enclosures
+
+
 class Analysed(msgspec.Struct, frozen=True, tag=True):
-    """Item `index` is finished."""
+    """Item `index` is finished. `result` holds what was not enclosed before."""
 
     index: int
     result: SegmentResult
@@ -176,7 +191,7 @@ class BatchDone(msgspec.Struct, frozen=True, tag=True):
     """Every item of the request was answered."""
 
 
-Reply = Ready | Started | Progress | Analysed | Probed | Failed | BatchDone
+Reply = Ready | Started | Progress | Enclosed | Analysed | Probed | Failed | BatchDone
 
 
 class Undecodable(Exception):

@@ -8,12 +8,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from db.records import SegmentSpec
 from workers.analysis import Sampling, SamplingMode
+from workers.messages import Give
 from workers.video.index import Clock, PacketIndex
 from workers.video.plan import Run, plan_runs
 
@@ -85,6 +88,13 @@ class CutLimits:
     stretch_s: float = 120.0
     """Without a key frame for so long it is cut anywhere; the next one decodes from the key frame before."""
     targets: int = 600
+    derived_targets: int | None = None
+    """How long a segment of a video with derived timing is; None: all of it, however long."""
+
+    @classmethod
+    def of(cls, give: Give) -> Self:
+        """Of an analysis that has this given: what goes to a service is held until it has answered, so it is less."""
+        return cls() if give is Give.SCORES else cls(targets=120, derived_targets=600)
 
 
 def cut_segments(
@@ -92,17 +102,33 @@ def cut_segments(
 ) -> tuple[SegmentSpec, ...]:
     """The segments of a video, cut at key frames. Stretches without a wanted frame are left out.
 
-    `megapixels` is the size of a frame: it weighs the work. A video with derived timing is one segment, decoded whole.
+    `megapixels` is the size of a frame: it weighs the work. Of a video with derived timing every segment is decoded
+    from the beginning.
     """
     presented = index.presented()
     wanted = choose(presented, index.keys(), sampling, clock, (clock.first_pts, clock.end_pts))
     if index.timing == "derived":
-        whole = SegmentSpec(0, clock.first_pts, clock.end_pts, None, len(index), targets=len(wanted))
-        return (_timed(whole, clock, len(index) * megapixels),) if len(wanted) else ()
+        return tuple(
+            _timed(
+                SegmentSpec(ordinal, *cut.span, None, len(index), targets=len(cut.wanted)),
+                clock,
+                len(index) * megapixels,
+            )
+            for ordinal, cut in enumerate(_derived_cuts(wanted, clock, limits.derived_targets))
+        )
     length, stretch = (max(1, math.floor(s / clock.time_base)) for s in (limits.segment_s, limits.stretch_s))
     cutter = _Cutter(presented, index.keys(), wanted, clock.end_pts, length, stretch, limits.targets)
     cuts = [cut for cut in cutter.cuts(clock.first_pts) if len(cut.wanted)]
     return tuple(_segment(ordinal, cut, index, clock, megapixels) for ordinal, cut in enumerate(cuts))
+
+
+def _derived_cuts(wanted: _Pts, clock: Clock, targets: int | None) -> Iterator[Cut]:
+    """So many wanted frames each; where none is wanted there is no cut."""
+    step = targets or max(1, len(wanted))
+    starts = [clock.first_pts, *map(int, wanted[step::step])]
+    for number, span in enumerate(pairwise((*starts, clock.end_pts))):
+        if len(wanted):
+            yield Cut(span, wanted[number * step : (number + 1) * step])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.packing import CARD, cut_out
+from benchmarks.packing import CARD, crop_of
 from tests.acceptance.folders import views
 from workers.analysis import DetectorSpec
 from workers.detection.crop import aligned_crop
@@ -42,7 +42,7 @@ def looker() -> Iterator[Looker]:
 
 def faces_of(looker: Looker, pictures: Sequence[Pixels], around: float = 1.6) -> list[Crop]:
     return [
-        cut_out(picture, face, around) for picture in pictures for face in find_faces(looker.detector, picture, 32)[0]
+        crop_of(picture, face, around) for picture in pictures for face in find_faces(looker.detector, picture, 32)[0]
     ]
 
 

@@ -88,7 +88,8 @@ def test_crops_are_returned_on_request_in_the_order_of_the_faces(shared_media: P
     assert result.crops.shape == (5, 64, 64)
     with Toolbox("cpu") as toolbox:
         scores = toolbox.scorer(ScorerSpec()).score(result.crops)
-    np.testing.assert_allclose(np.asarray(scores), [face.scores for face in result.frames[0].faces], atol=1e-5)
+    (scored,) = faces_of(shared_media / "multi_face.jpg")
+    np.testing.assert_allclose(np.asarray(scores), [face.scores for face in scored], atol=1e-5)
 
 
 def test_no_crops_are_returned_unasked(shared_media: Path) -> None:

@@ -10,11 +10,11 @@ from workers.messages import SegmentResult, SegmentWork
 _process_segment = workers.pipeline.process_segment
 
 
-def _process_or_die(work: SegmentWork, toolbox: object, report: object) -> SegmentResult:
+def _process_or_die(work: SegmentWork, *rest: object) -> SegmentResult:
     if b"deadly" in os.path.basename(work.source.path):  # noqa: PTH119  names are bytes
         signal.signal(signal.SIGSEGV, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGSEGV)
-    return _process_segment(work, toolbox, report)  # type: ignore[arg-type]
+    return _process_segment(work, *rest)  # type: ignore[arg-type]
 
 
 def main(argument: str) -> None:

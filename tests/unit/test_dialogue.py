@@ -1,23 +1,31 @@
 """What a child may say, and when."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.records import Problem
+from db.records import Frame, Problem, SegmentSpec
 from tests.support.crews import task
+from tests.unit.test_messages import ANALYSIS, FACTS, SOURCE
 from workers.dialogue import Dialogue, Nonsense
 from workers.messages import (
+    AnalyseBatch,
     Analysed,
     BatchDone,
+    Enclosed,
+    Enclosures,
     Failed,
+    Give,
     Probed,
     ProbeResult,
     Progress,
     Ready,
     Reply,
     SegmentResult,
+    SegmentWork,
     Started,
+    Whole,
 )
 
 PROBED = ProbeResult(None)
@@ -51,6 +59,8 @@ def test_an_honest_dialogue_is_heard_to_its_end() -> None:
         (0, Started(-1)),
         (0, Probed(0, PROBED)),
         (0, Progress(0, 1)),
+        (0, Enclosed(0, Enclosures())),
+        (1, Enclosed(0, Enclosures())),
         (1, Started(0)),
         (1, Probed(1, PROBED)),
         (1, Failed(1, PROBLEM)),
@@ -70,6 +80,40 @@ def test_what_does_not_fit_is_nonsense(before: int, reply: Reply) -> None:
     for said in honest(2)[:before]:
         dialogue.hear(said)
     with pytest.raises(Nonsense, match=type(reply).__name__):
+        dialogue.hear(reply)
+
+
+PICTURES = AnalyseBatch((SegmentWork(SOURCE, FACTS, SegmentSpec(0), ANALYSIS, Give.PICTURES),) * 2)
+WHOLE = Whole(b"x", 1.0, 1, 1)
+ENCLOSED = Enclosures(wholes=(WHOLE,))
+TWO_FRAMES = SegmentResult((Frame(0, 0.0), Frame(1, 1.0)), wholes=(WHOLE,))
+
+
+def test_what_is_asked_for_may_be_enclosed_before_each_answer() -> None:
+    dialogue = Dialogue(PICTURES)
+    for index in range(2):
+        for reply in (Started(index), Enclosed(index, ENCLOSED), Progress(index, 1), Analysed(index, TWO_FRAMES)):
+            dialogue.hear(reply)
+    dialogue.hear(BatchDone())
+    assert dialogue.over
+
+
+@pytest.mark.parametrize(
+    ("before", "reply", "why"),
+    [
+        ([], Enclosed(0, ENCLOSED), "not begun"),
+        ([Started(0)], Enclosed(1, ENCLOSED), "in hand"),
+        ([Started(0)], Analysed(0, TWO_FRAMES), "1 pictures for 0 faces in 2 frames"),
+        ([Started(0), Enclosed(0, ENCLOSED), Failed(0, PROBLEM), Started(1)], Analysed(1, TWO_FRAMES), "1 pictures"),
+        ([Started(0), Failed(0, PROBLEM)], Enclosed(0, ENCLOSED), "not begun"),
+        ([Started(0)], Enclosed(0, Enclosures(crops=np.empty((0, 64, 64), np.uint8))), "gray where pictures"),
+    ],
+)
+def test_what_is_enclosed_out_of_place_is_nonsense(before: list[Reply], reply: Reply, why: str) -> None:
+    dialogue = Dialogue(PICTURES)
+    for said in before:
+        dialogue.hear(said)
+    with pytest.raises(Nonsense, match=why):
         dialogue.hear(reply)
 
 

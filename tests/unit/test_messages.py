@@ -16,6 +16,9 @@ from workers.messages import (
     AnalyseBatch,
     Analysed,
     BatchDone,
+    Cutout,
+    Enclosed,
+    Enclosures,
     Failed,
     Give,
     ProbeBatch,
@@ -30,6 +33,7 @@ from workers.messages import (
     Started,
     Takes,
     Undecodable,
+    Whole,
     decode_reply,
     decode_request,
     encode,
@@ -84,6 +88,63 @@ def test_crops_survive_the_wire_with_their_shape() -> None:
     assert (reply.result.crops == crops).all()
 
 
+def test_cut_outs_and_whole_pictures_survive_the_wire() -> None:
+    pixels = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
+    wholes = (Whole(b"\xff\xd8 and so on", 2.0, 960, 540), None)
+    sent = Enclosed(3, Enclosures(cutouts=(Cutout(pixels, (-0.5, 1.0, 3.5, 4.0)),), wholes=wholes))
+    reply = decode_reply(encode(sent))
+    assert isinstance(reply, Enclosed)
+    (cutout,) = reply.part.cutouts
+    assert np.array_equal(cutout.pixels, pixels)
+    assert cutout.face_xywh == (-0.5, 1.0, 3.5, 4.0)
+    assert (reply.index, reply.part.wholes) == (3, wholes)
+
+
+@pytest.mark.parametrize(
+    "cutout",
+    [
+        {"pixels": [[2, 2], bytes(4)], "face_xywh": [0.0, 0.0, 1.0, 1.0]},
+        {"pixels": [[2, 2, 4], bytes(16)], "face_xywh": [0.0, 0.0, 1.0, 1.0]},
+        {"pixels": [[0, 2, 3], b""], "face_xywh": [0.0, 0.0, 1.0, 1.0]},
+        {"pixels": [[0, 2**62, 3], b""], "face_xywh": [0.0, 0.0, 1.0, 1.0]},
+        {"pixels": [[2, 2, 3], bytes(13)], "face_xywh": [0.0, 0.0, 1.0, 1.0]},
+        {"pixels": [[1, 1, 3], bytes(3)], "face_xywh": [0.0, float("nan"), 1.0, 1.0]},
+        {"pixels": [[1, 1, 3], bytes(3)], "face_xywh": [0.0, 0.0, float("inf"), 1.0]},
+        {"pixels": [[1, 1, 3], bytes(3)], "face_xywh": [0.0, 0.0, 0.0, 1.0]},
+        {"pixels": [[1, 1, 3], bytes(3)], "face_xywh": [0.0, 0.0, 1.0]},
+        {"pixels": [[1, 1, 3], bytes(3)]},
+        5,
+    ],
+)
+def test_a_cut_out_that_is_none_is_refused(cutout: object) -> None:
+    refused({"cutouts": [cutout]})
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"picture": b"", "scale": 1.0, "width": 1, "height": 1},
+        {"picture": b"x", "scale": 0.0, "width": 1, "height": 1},
+        {"picture": b"x", "scale": float("inf"), "width": 1, "height": 1},
+        {"picture": b"x", "scale": float("nan"), "width": 1, "height": 1},
+        {"picture": b"x", "scale": 1.0, "width": 0, "height": 1},
+        {"picture": "x", "scale": 1.0, "width": 1, "height": 1},
+    ],
+)
+def test_a_whole_picture_that_is_none_is_refused(whole: object) -> None:
+    refused({"wholes": [whole]})
+
+
+def refused(part: dict[str, object]) -> None:
+    """Both where it is enclosed and where it comes with the result."""
+    for raw in (
+        {"type": "Enclosed", "index": 0, "part": part},
+        {"type": "Analysed", "index": 0, "result": {"frames": [], **part}},
+    ):
+        with pytest.raises(Undecodable):
+            decode_reply(msgspec.msgpack.encode(raw))
+
+
 @pytest.mark.parametrize(
     "crops",
     [
@@ -131,7 +192,10 @@ def test_random_bytes_never_surprise_a_parent(raw: bytes) -> None:
 @settings(derandomize=True, max_examples=300)
 def test_a_damaged_reply_never_surprises_a_parent(data: st.DataObject) -> None:
     crops = np.zeros((2, 4), np.uint8)
-    raw = bytearray(encode(Analysed(7, SegmentResult((FRAME,), 1, 2.5, {"decode": 1.5}, crops))))
+    cutouts = (Cutout(np.zeros((2, 2, 3), np.uint8), (0.0, 0.0, 1.0, 1.0)),)
+    wholes = (Whole(b"x", 1.0, 1, 1), None)
+    result = SegmentResult((FRAME,), 1, 2.5, {"decode": 1.5}, crops, cutouts, wholes)
+    raw = bytearray(encode(Analysed(7, result)))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     with suppress(Undecodable):

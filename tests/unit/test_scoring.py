@@ -17,7 +17,7 @@ from workers.analysis import DetectorSpec, ScorerSpec
 from workers.detection.catalogue import open_detector
 from workers.errors import ModelError
 from workers.models.catalogue import card_of, load_verified, path_of
-from workers.pipeline import SCORE_BATCH, Scoring
+from workers.scoring.batches import SCORE_BATCH, Scoring
 from workers.scoring.catalogue import open_scorer, resolve, scorers
 from workers.scoring.ferplus import FerPlus, FerPlusZoo, softmax
 from workers.sessions.ort import OrtSession
@@ -145,7 +145,7 @@ def test_crops_of_many_frames_are_scored_together_and_come_back_to_their_faces()
             rows[:, 1] = 1 - rows[:, 0]
             return rows
 
-    scoring = Scoring(Counting(), Stages(), keep_crops=True)  # type: ignore[arg-type]
+    scoring = Scoring(Counting(), Stages())  # type: ignore[arg-type]
     counts = [at % 5 for at in range(80)]
     number = 0
     for pts, count in enumerate(counts):
@@ -157,9 +157,6 @@ def test_crops_of_many_frames_are_scored_together_and_come_back_to_their_faces()
     scores = [one.scores for frame in frames for one in frame.faces]
     assert [round(row[0] * 255) for row in scores if row] == [at % 256 for at in range(number)]
     assert all(SCORE_BATCH <= size < SCORE_BATCH + 5 for size in sizes[:-1])
-    kept = scoring.kept_crops()
-    assert kept is not None
-    assert kept[:, 0, 0].tolist() == [at % 256 for at in range(number)]
 
 
 def test_a_scorer_of_another_package_comes_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

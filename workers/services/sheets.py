@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 
 from workers.services.base import PictureCard
 from workers.services.packing import PICTURE_PX, Box, CropShape, DoesNotFit, Sheet, plan
+from workers.video.jpeg import QUALITIES, padded
 
 Pixels = NDArray[np.uint8]
 
 BACKGROUND = 127
-QUALITIES = (95, 90, 80, 70)
-"""Of a JPEG, best first; below the last, a sheet gets fewer faces."""
-_COMMENT = b"\xff\xfe"
-_LONGEST_COMMENT = 65_533
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def _scaled(crop: Pixels, width: int, height: int) -> Pixels:
 
 
 def encode(pixels: Pixels, card: PictureCard) -> bytes:
-    """JPEG, or PNG for a service that takes no JPEG, within its limits. Raises DoesNotFit."""
+    """JPEG, or PNG for a service that takes no JPEG, within its limits. Raises DoesNotFit: a sheet gets fewer faces."""
     size = 0
     for suffix, options in _ways(card.formats):
         done, encoded = cv2.imencode(suffix, pixels, options)
@@ -86,7 +83,7 @@ def encode(pixels: Pixels, card: PictureCard) -> bytes:
         size = len(encoded)
         if size <= card.max_bytes:
             picture = encoded.tobytes()
-            return _padded(picture, card.min_bytes) if suffix == ".jpg" else picture
+            return padded(picture, card.min_bytes) if suffix == ".jpg" else picture
     raise DoesNotFit(f"a sheet of {pixels.shape[1]} x {pixels.shape[0]} takes {size:,} bytes of {card.max_bytes:,}")
 
 
@@ -94,13 +91,3 @@ def _ways(formats: tuple[str, ...]) -> list[tuple[str, list[int]]]:
     if "jpeg" not in formats:
         return [(".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])]
     return [(".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]) for quality in QUALITIES]
-
-
-def _padded(jpeg: bytes, least_bytes: int) -> bytes:
-    """The same picture with as long a comment as makes it `least_bytes`: some services refuse smaller files."""
-    lacking = least_bytes - len(jpeg)
-    if lacking <= 0:
-        return jpeg
-    comment = bytes(min(lacking, _LONGEST_COMMENT))
-    start, rest = jpeg[:2], jpeg[2:]
-    return start + _COMMENT + (len(comment) + 2).to_bytes(2, "big") + comment + rest

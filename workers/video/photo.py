@@ -52,6 +52,12 @@ def read_photo(path: bytes, form: Format) -> NDArray[np.uint8]:
     return _orientation(turn).apply(stored)
 
 
+def says_how_to_turn(path: bytes, form: Format) -> bool:
+    """Whether the file's metadata ask for the stored picture to be turned or mirrored. Raises MediaError."""
+    with _open(path, form) as image:
+        return _turn(image) in _TURNS
+
+
 def _decoded(path: bytes, form: Format) -> tuple[NDArray[np.uint8], int]:
     """The pixels, and how they must still be turned (a reader that turned them itself says: upright)."""
     with _open(path, form) as image:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from db.records import MediaFacts, Problem, SegmentSpec
 from workers.analysis import Sampling
 from workers.messages import ProbeResult, ProbeWork
-from workers.sampling import cut_segments
+from workers.sampling import CutLimits, cut_segments
 from workers.video.container import Video, codec_name, decoded, open_video
 from workers.video.extent import atoms, missing_bytes
 from workers.video.identity import holds_still
@@ -49,7 +49,7 @@ def probe(work: ProbeWork) -> ProbeResult:
         if form.kind == "photo":
             facts = probe_photo(path, form)
             return ProbeResult(facts, (SegmentSpec(0, weight=facts.width * facts.height / 1e6),))
-        return _probe_video(path, form, work.analysis.sampling or Sampling())
+        return _probe_video(path, form, work.analysis.sampling or Sampling(), CutLimits.of(work.give))
 
 
 def sniff_file(path: bytes) -> Format | None:
@@ -64,7 +64,7 @@ def sniff_file(path: bytes) -> Format | None:
     return sniff(head)
 
 
-def _probe_video(path: bytes, form: Format, sampling: Sampling) -> ProbeResult:
+def _probe_video(path: bytes, form: Format, sampling: Sampling, limits: CutLimits) -> ProbeResult:
     _check_moov(path, form)
     with open_video(path, form) as video:
         index = index_packets(video.packets(), codec_name(video.stream), video.trusts_pts)
@@ -75,7 +75,7 @@ def _probe_video(path: bytes, form: Format, sampling: Sampling) -> ProbeResult:
             raise no_frames() if cut_short is None else truncated("not one whole frame is left")
         facts = _facts(video, form, index, _first_frame(video), cut_short)
     megapixels = facts.width * facts.height / 1e6
-    return ProbeResult(facts, cut_segments(index, sampling, Clock.of(facts), megapixels))
+    return ProbeResult(facts, cut_segments(index, sampling, Clock.of(facts), megapixels, limits))
 
 
 def _check_moov(path: bytes, form: Format) -> None:

@@ -15,14 +15,14 @@ from workers.video.picture import Developer, Picture
 
 
 class SequentialReader:
-    """Iterate once over the wanted frames of a whole video. Frames that never came are told of last."""
+    """Iterate once over the wanted frames of a segment. Frames that never came are told of last."""
 
     fallbacks = 0
 
     def __init__(self, video: Video, facts: MediaFacts, segment: SegmentSpec, sampling: Sampling) -> None:
         self._video = video
         self._facts = facts
-        self._packets = segment.packets
+        self._segment = segment
         self._sampling = sampling
         self._clock = Clock.of(facts)
         self._developer = Developer(facts, self._clock)
@@ -30,17 +30,22 @@ class SequentialReader:
     def __iter__(self) -> Iterator[Picture]:
         index = index_packets(self._window(), self._facts.codec, self._video.trusts_pts)
         presented = index.presented()
-        span = (self._clock.first_pts, self._clock.end_pts)
-        wanted = choose(presented, index.keys(), self._sampling, self._clock, span)
+        wanted = choose(presented, index.keys(), self._sampling, self._clock, self._span())
         ranks = dict(zip(np.searchsorted(presented, wanted).tolist(), wanted.tolist(), strict=True))
         for rank, frame in self._ranked(index):
             if rank in ranks:
                 yield self._developer.picture(frame, ranks.pop(rank))
+            if not ranks:
+                return
         yield from map(self._developer.missing, ranks.values())
+
+    def _span(self) -> tuple[int, int]:
+        start, end = self._segment.start_pts, self._segment.end_pts
+        return self._clock.first_pts if start is None else start, self._clock.end_pts if end is None else end
 
     def _window(self) -> Iterator[VideoPacket]:
         self._video.rewind()
-        return islice(self._video.packets(), self._packets)
+        return islice(self._video.packets(), self._segment.packets)
 
     def _ranked(self, index: PacketIndex) -> Iterator[tuple[int, av.VideoFrame]]:
         """Every frame that decodes, with its place among those shown. A packet that gives nothing keeps its place:
