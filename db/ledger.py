@@ -125,7 +125,9 @@ def _open(connection: Connection, opening: CallOpening) -> int:
 
 
 def _file(connection: Connection, answers: Sequence[PaidAnswer]) -> None:
-    """Store answers. Segments come first here as where they are forgotten, or both would wait for each other."""
+    """Store answers: segments come first, as where they are forgotten, and rows in one order, or some who do this at
+    once would wait for each other.
+    """
     there = _there(connection, {answer.segment_id for answer in answers})
     rows = [
         {
@@ -135,7 +137,7 @@ def _file(connection: Connection, answers: Sequence[PaidAnswer]) -> None:
             "scorer": answer.scorer,
             "answer_json": storable(answer.answer_json),
         }
-        for answer in answers
+        for answer in sorted(answers, key=lambda one: (one.segment_id, one.pts, one.face, one.scorer))
         if answer.segment_id in there
     ]
     if rows:

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.support.databases", "tests.support.objectstore", "tests.services.pairs"]
+pytest_plugins = [
+    "tests.support.databases",
+    "tests.support.cutting",
+    "tests.support.objectstore",
+    "tests.services.pairs",
+]
 
 settings.register_profile("moodreel", derandomize=True, deadline=None)
 settings.load_profile("moodreel")

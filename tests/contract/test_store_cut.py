@@ -64,20 +64,6 @@ def undisturbed(postgres: Server, postgres_template: str) -> Iterator[Store]:
             yield opened
 
 
-@pytest.fixture
-def proxy(postgres: Server) -> Iterator[CuttingProxy]:
-    with CuttingProxy(postgres.folder) as opened:
-        yield opened
-
-
-@pytest.fixture
-def cut_off(store: Store, proxy: CuttingProxy) -> Iterator[Store]:
-    """The database of `store`, over a line that will be cut."""
-    url = f"postgresql://postgres@/{store.engine.url.database}?host={proxy.folder}"
-    with Store.open(url, patience_s=PATIENCE_S) as opened:
-        yield opened
-
-
 def prepared(store: Store) -> list[ClaimedSegment]:
     """A job with a video, two photos and a broken file; all its segments but the last are claimed."""
     admit(store, start(store), video("a.mp4", 3), photo("b.jpg"), photo("c.jpg"), unreadable("d.jpg"))

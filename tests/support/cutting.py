@@ -14,6 +14,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Self
 
+import pytest
+
+from db.store import Store
+from tests.support.postgres import Server
+
 SOCKET = ".s.PGSQL.5432"
 PATIENCE_S = 60.0
 _READY = b"Z\x00\x00\x00\x05"
@@ -125,6 +130,21 @@ class CuttingProxy:
         plan.meanwhile()
         if plan.when is Cut.LATE:
             _ask(server, message)
+
+
+@pytest.fixture
+def proxy(postgres: Server) -> Iterator[CuttingProxy]:
+    """A line to the session's PostgreSQL that can be cut."""
+    with CuttingProxy(postgres.folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def cut_off(store: Store, proxy: CuttingProxy) -> Iterator[Store]:
+    """The database of `store`, over a line that will be cut."""
+    url = f"postgresql://postgres@/{store.engine.url.database}?host={proxy.folder}"
+    with Store.open(url, patience_s=20.0) as opened:
+        yield opened
 
 
 class _Messages:

@@ -1,6 +1,7 @@
 """The aligned crop, on pictures whose crop is known beforehand: a plane of gray stays a plane however it is cut."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,3 +143,8 @@ def test_the_picture_is_not_changed() -> None:
     before = picture.copy()
     aligned_crop(picture, face(450, 350, 100, 0.4))
     assert np.array_equal(picture, before)
+
+
+def test_a_face_without_landmarks_is_refused() -> None:
+    with pytest.raises(ValueError, match="landmarks"):
+        aligned_crop(painted((127, 0, 0)), replace(face(430, 340, 64), landmarks=None))
