@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from db.records import JobCounts
+from db.records import JobCounts, Problem
 from jobs.errors import ExitCode, JobError
 from jobs.progress import Progress
 
 if TYPE_CHECKING:  # `status` loads this, and has no use for numpy
     from workers.places import Places
+    from workers.services.scoring import ServiceScoring
     from workers.tally import DeskCounts
 
 
@@ -45,12 +46,21 @@ class Controls:
     """Called about once a second."""
     places: "Places | None" = None
     """Where claimed contents lie; None: where the walk met them, on this machine."""
+    services: "ServiceScoring | None" = None
+    """Who calls services, where analyses ask for one."""
 
 
 class CannotWork(JobError):
     """This machine cannot work, whatever the file: what was done is kept."""
 
     exit_code = ExitCode.UNAVAILABLE
+
+
+class ServiceFault(CannotWork):
+    """The service that scores cannot be called: nothing can be scored, and nothing more is spent."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.reason} [{problem.code}]", f"{problem.hint}; then `moodreel resume`")
 
 
 class WalkInterrupted(JobError):
@@ -75,6 +85,8 @@ class Ending(StrEnum):
     FINISHED = "finished"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
+    STOPPED = "stopped"
+    """Its budget for calls is spent; `resume` goes on once that is raised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from db.records import JobCounts, JobRecord
 from db.states import JobState
@@ -17,10 +18,15 @@ from jobs.request import RunRequest
 from jobs.run import Runner
 from jobs.submit import create_job
 from workers.desk import owner_name
+from workers.messages import Give
 from workers.places import NamedPlaces
+from workers.scoring.catalogue import give_of
 from workers.settings import Settings, file_url
 from workers.staging import staging_of
 from workers.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from workers.services.scoring import ServiceScoring
 
 
 def analyse(
@@ -40,12 +46,28 @@ def analyse(
         stoppable() as stop,
         Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
         staging_of(settings) as staging,
+        services_of(settings, patient, request) as services,
     ):
-        controls = Controls(progress, stop, places=NamedPlaces(staging))
+        controls = Controls(progress, stop, places=NamedPlaces(staging), services=services)
         if job.state is not JobState.DISCOVERING:
             return Runner(patient, job, supervisor, None, controls).run()
         with Intake(patient, job, request, places, staging=staging) as intake:
             return Runner(patient, job, supervisor, intake, controls).run()
+
+
+@contextmanager
+def services_of(settings: Settings, store: Store, request: RunRequest) -> Iterator["ServiceScoring | None"]:
+    """Who calls the service that a request asks for, if it does. This process has nothing else to do than to wait for
+    it; where Redis is set, the rate is shared through it with whoever else uses the account.
+    """
+    if give_of(request.analysis) is Give.SCORES:
+        yield None
+        return
+    from workers.services.scoring import Manners, ServiceScoring
+
+    redis_url = settings.broker_url if "broker_url" in settings.model_fields_set else None
+    with ServiceScoring(store, settings, Manners(is_patient=True, linger_s=None, redis_url=redis_url)) as services:
+        yield services
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.discover import show
 from jobs.errors import UsageError
 from workers.urls import check_url, is_url
 
@@ -86,3 +87,9 @@ def _row(columns: list[str], cells: list[str], where: str) -> dict[str, str]:
 
 def _named(path: Path) -> str:
     return f"manifest {str(path)!r}"
+
+
+def no_file_of(paths: Sequence[bytes]) -> str:
+    """That these paths of a manifest were met nowhere, in words."""
+    rows = "1 row of the manifest matches" if len(paths) == 1 else f"{len(paths)} rows of the manifest match"
+    return f"{rows} no file: {show(paths[0])}{', ...' if len(paths) > 1 else ''}"

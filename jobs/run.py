@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from db.records import ClaimedSegment, JobCounts, JobRecord, Problem
+from db.records import JobCounts, JobRecord, Problem
 from db.store import Store
+from jobs.calls import Calls
 from jobs.control import CannotWork, ChildrenCannotStart, Controls, Ending, RunOutcome
-from jobs.discover import show
 from jobs.intake import Intake
+from jobs.manifest import no_file_of
 from jobs.progress import Snapshot
 from workers.desk import Assignment, Desk, Terms, owner_name
 from workers.errors import MODEL_FAULTS, MachineFault
@@ -70,7 +71,9 @@ class Runner:
         self._stop = controls.stop
         self._now_and_then = controls.now_and_then
         self._owner = owner_name()
-        self._desk = Desk(store, self._owner, controls.places or NamedPlaces(), Terms(job.id))
+        self._calls = Calls(store, job.id, controls)
+        places = controls.places or NamedPlaces()
+        self._desk = Desk(store, self._owner, places, Terms(job.id), controls.services)
         self._work: dict[int, Assignment | ProbeBatch] = {}
         self._in_hand: dict[tuple[int, int], int] = {}
         self._numbers = iter(range(1 << 62))
@@ -85,6 +88,7 @@ class Runner:
         """Work until the job is finished, or somebody stops it. Raises StoreError, CannotWork."""
         if self._store.file is not None:
             self._store.segments.release_all()  # the lock says that whoever held these is gone
+            self._calls.lose()
         level = 0
         while not self._over():
             if self._stop.level != level:
@@ -131,6 +135,10 @@ class Runner:
         for event in self._supervisor.events(0.0 if eager else WAIT_S):
             self._hear(event)
         self._desk.turn()
+        is_dry = self._walked and not self._supervisor.pending and time.monotonic() < self._clock.dry_until
+        no_service = self._calls.mind(more=not (stopping or is_dry))
+        if no_service is not None:
+            self._break(no_service)
         self._housekeeping()
         if not self._supervisor.pending:
             self._desk.flush()
@@ -142,8 +150,13 @@ class Runner:
         if self._intake.finished:
             self._seal(self._intake)
 
+    @property
+    def _may_feed(self) -> bool:
+        has_room = self._supervisor.pending < 2 * self._supervisor.size
+        return has_room and time.monotonic() >= self._clock.dry_until and not self._calls.is_full
+
     def _feed(self) -> None:
-        while self._supervisor.pending < 2 * self._supervisor.size and time.monotonic() >= self._clock.dry_until:
+        while self._may_feed:
             work = self._next()
             if work is None:
                 self._clock.dry_until = time.monotonic() + DRY_S
@@ -193,8 +206,9 @@ class Runner:
                 self._desk.untouched((claims[index],))
                 self._break(ChildrenCannotStart(f"{problem.reason}\nhint: {problem.hint}"))
             case Assignment(_, claims):
+                fence = claims[index].fence
+                log.info("action=segment-failed", segment=fence.segment_id, code=problem.code, attempt=fence.attempt)
                 self._desk.failed(claims[index], problem)
-                self._report(claims[index], problem)
             case ProbeBatch(items) if self._intake is not None:
                 self._intake.probe_failed(items[index], problem)
 
@@ -212,15 +226,12 @@ class Runner:
     def _break(self, why: CannotWork) -> None:
         if self._broken is None:
             self._broken = why
+            self._desk.withdraw()
             self._desk.give_back_singles()
             self._supervisor.stop_now()
 
-    def _report(self, claim: ClaimedSegment, problem: Problem) -> None:
-        log.info(
-            "action=segment-failed", segment=claim.fence.segment_id, code=problem.code, attempt=claim.fence.attempt
-        )
-
     def _slow_down(self, level: int) -> None:
+        self._desk.withdraw(at_once=level > 1)
         self._desk.give_back_singles()
         if level == 1:
             self._progress.say("finishing what is running; press Ctrl-C again to stop now")
@@ -250,12 +261,14 @@ class Runner:
             self._counts = self._store.jobs.counts(self._job.id)
             took = time.monotonic() - now
             self._clock.count_due = now + max(CHECK_EVERY_S, COUNT_SHARE * took)
+            self._calls.count()
         return Snapshot(
             counts=self._counts,
             walking=not self._walked,
             frames=self._desk.counts.frames + sum(self._in_hand.values()),
             media_s=self._desk.counts.media_s,
             elapsed_s=now - self._clock.started,
+            calls=self._calls.made,
         )
 
     def _end(self) -> RunOutcome:
@@ -271,7 +284,7 @@ class Runner:
 
     def _ending(self) -> Ending:
         if self._cancelled:
-            return Ending.CANCELLED
+            return Ending.STOPPED if self._store.jobs.get(self._job.id).stop_reason else Ending.CANCELLED
         if self._stop.level and not (self._walked and self._store.jobs.counts(self._job.id).finished):
             return Ending.INTERRUPTED
         return Ending.FINISHED
@@ -283,10 +296,5 @@ class Runner:
         self._store.jobs.heartbeat(self._job.id, self._owner, intake.skipped)
         self._store.jobs.seal(self._job.id)
         self._sealed = True
-        self._say_unmatched(sorted(intake.unmatched))
-
-    def _say_unmatched(self, paths: list[bytes]) -> None:
-        if paths:
-            rows = "1 row of the manifest matches" if len(paths) == 1 else f"{len(paths)} rows of the manifest match"
-            more = ", ..." if len(paths) > 1 else ""
-            self._progress.say(f"{rows} no file: {show(paths[0])}{more}")
+        if intake.unmatched:
+            self._progress.say(no_file_of(sorted(intake.unmatched)))

@@ -18,6 +18,10 @@ from workers.models.catalogue import card_of
 from workers.models.status import verify
 from workers.remote import require_package
 from workers.scoring import catalogue as scorers
+from workers.services.catalogue import open_service, service_card
+from workers.services.prices import price_of
+from workers.services.rate import parse_rate
+from workers.settings import Settings
 from workers.urls import check_url, is_url
 
 RESERVED_NAMES = frozenset(("latest",))
@@ -87,6 +91,14 @@ def require_device(device: str) -> None:
         from workers.sessions.ort import require
 
         require(device)
+
+
+def require_service(settings: Settings, request: RunRequest) -> None:
+    """Say now that the service that is to score cannot be called with these settings. Raises SettingsError."""
+    if service_card(request.analysis.scorer.name) is not None:
+        with open_service(request.analysis, settings).service:
+            price_of(request.analysis.scorer.name, settings.prices)
+            parse_rate(request.calls.rate or settings.rate or "1/s")
 
 
 def create_job(store: Store, request: RunRequest, submitter: str) -> JobRecord:

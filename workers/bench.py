@@ -29,11 +29,13 @@ class Bench:
         self._unwanted: list[Fence] = []
         self._numbers = itertools.count()
         self._honest_until = 0.0
+        self._is_working = False
+        """Whether its child has something in hand."""
 
     @property
     def is_honest(self) -> bool:
         """Whether the work in hand is still within its time: only then is its lease kept alive."""
-        return self.desk.is_looking or time.monotonic() < self._honest_until
+        return self.desk.is_looking or self.desk.is_awaiting or time.monotonic() < self._honest_until
 
     def work(self, assignment: Assignment, limits: ChildLimits) -> None:
         """Analyse and settle. Raises ChildCannotStart, ChildStopped, MachineFault, StoreError; what was not settled
@@ -44,6 +46,7 @@ class Bench:
         )
         before: Event | None = None
         fault: MachineFault | None = None
+        self._is_working = True
         try:
             for event in self.lane.run(Task(next(self._numbers), assignment.request)):
                 fault = self._settle(assignment, event, child_died=isinstance(before, ItemFailed)) or fault
@@ -53,6 +56,7 @@ class Bench:
             self.desk.untouched(assignment.claims)
             raise
         finally:
+            self._is_working = False
             self.desk.flush()
         if fault is not None:
             raise fault
@@ -64,9 +68,10 @@ class Bench:
         by now.
         """
         over = [fence for fence in fences if fence in unwanted]
-        if over == fences == self._unwanted:
+        if over == fences == self._unwanted and self._is_working:
             log.info("action=work-abandoned", segments=len(fences))
             self.lane.abandon()
+        self.desk.withdraw(segment_ids=[fence.segment_id for fence in over if fence in self._unwanted])
         self._unwanted = over
 
     def _settle(self, assignment: Assignment, event: Event, *, child_died: bool) -> MachineFault | None:

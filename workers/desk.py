@@ -5,35 +5,35 @@ their leases alive as long as its owner comes by.
 """
 
 import os
+import queue
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import structlog
 
 from db.errors import StoreError
-from db.records import (
-    ClaimedSegment,
-    Fence,
-    FileIdentity,
-    MediaKind,
-    Problem,
-    SegmentCommit,
-    SegmentFailure,
-    SegmentOutcome,
-)
+from db.records import ClaimedSegment, Fence, FileIdentity, MediaKind, Problem, SegmentCommit, SegmentFailure
 from db.store import Store
 from workers.analysis import AnalysisSpec
 from workers.errors import MachineFault
 from workers.hashing import never
 from workers.limits import PROBE_BYTES_PER_S
-from workers.messages import AnalyseBatch, SegmentResult, SegmentWork
+from workers.messages import AnalyseBatch, Give, SegmentResult, SegmentWork
+from workers.outbox import Outbox
 from workers.places import COMING, Coming, Places, Whereabouts
+from workers.scoring.catalogue import give_of
+from workers.services.cases import Failed, Returned, Scored
+from workers.services.catalogue import takes_of
 from workers.skills import Territory
 from workers.tally import DeskCounts
+
+if TYPE_CHECKING:
+    from workers.services.scoring import ServiceScoring
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +45,11 @@ GRACE_S = 60.0
 LATER_S = 5.0
 """When a claim that was none of ours is handed out again, or one whose file was not there."""
 PHOTO_BATCH = 16
-COMMIT_SEGMENTS = 32
-COMMIT_FRAMES = 2000
-COMMIT_EVERY_S = 0.25
 FETCH_AHEAD = 2
 """Claims whose files are on their way at most, before no more are taken; a batch of photos may go beyond."""
 LOOK_EVERY_S = 0.1
+AWAITED_S = 900.0
+"""How long a service may say nothing at all before the segments that wait for it are let go of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,11 @@ class Terms:
 class Desk:
     """Takes segments and settles them."""
 
-    def __init__(self, store: Store, owner: str, places: Places, terms: Terms) -> None:
+    def __init__(
+        self, store: Store, owner: str, places: Places, terms: Terms, services: "ServiceScoring | None" = None
+    ) -> None:
         self._segments = store.segments
+        self._services = services
         self._owner = owner
         self._places = places
         self._terms = terms
@@ -84,14 +86,17 @@ class Desk:
         self._lock = Lock()
         self._singles: deque[ClaimedSegment] = deque()
         self._coming: list[ClaimedSegment] = []
-        self._commits: list[SegmentCommit] = []
-        self._failures: list[SegmentFailure] = []
-        self._returned: list[Fence] = []
-        self._media_s: dict[Fence, float] = {}
-        self._oldest = 0.0
+        self._outbox = Outbox(store.segments, self._let_go)
+        self._mailbox: queue.SimpleQueue[Scored | Failed | Returned] = queue.SimpleQueue()
+        self._awaiting = 0
+        self._heard = 0.0
         self._extended = time.monotonic()
         self._looking_until = 0.0
-        self.counts = DeskCounts()
+
+    @property
+    def counts(self) -> DeskCounts:
+        """What was settled so far."""
+        return self._outbox.counts
 
     @property
     def holding(self) -> bool:
@@ -104,10 +109,15 @@ class Desk:
         return time.monotonic() < self._looking_until
 
     @property
+    def is_awaiting(self) -> bool:
+        """Whether a service has segments of ours, and was heard of lately."""
+        return self._awaiting > 0 and time.monotonic() < self._heard + AWAITED_S
+
+    @property
     def fences(self) -> list[Fence]:
         """The claims that wait for their outcome; may be asked from another thread."""
         with self._lock:
-            return sorted(self._held, key=_by_id)
+            return sorted(self._held, key=lambda fence: fence.segment_id)
 
     def take(self, ids: Sequence[int] | None = None, wait: Callable[[], bool] = never) -> Assignment | None:
         """The next work (of these segments, if given), or None where nothing is runnable now. Files that are gone are
@@ -133,17 +143,21 @@ class Desk:
             raise
 
     def done(self, claim: ClaimedSegment, result: SegmentResult) -> None:
-        """A segment was analysed."""
-        commit = SegmentCommit(claim.fence, result.frames, result.fallbacks, result.cpu_s)
-        self._stamp()
-        self._commits.append(commit)
-        self._media_s[claim.fence] = claim.spec.end_s - claim.spec.start_s
+        """A segment was analysed: it is committed, or first goes to the service that scores it."""
         self.counts.spent(result.stages_s)
+        spec = AnalysisSpec.from_json(claim.spec_json)
+        if give_of(spec) is Give.SCORES:
+            self._commit(claim, result)
+        elif self._services is None:
+            raise RuntimeError("nobody here calls services")
+        else:
+            self._awaiting += 1
+            self._heard = time.monotonic()
+            self._services.submit(claim, spec, result, self._mailbox)
 
     def failed(self, claim: ClaimedSegment, problem: Problem, delay_s: float = 0.0) -> None:
         """A segment failed once; it may be tried again after so long."""
-        self._stamp()
-        self._failures.append(SegmentFailure(claim.fence, problem, delay_s))
+        self._outbox.fail(SegmentFailure(claim.fence, problem, delay_s))
 
     def keep(self, claims: Sequence[ClaimedSegment]) -> None:
         """Segments that were not reached because their batch's child died: each is handed out again, alone."""
@@ -152,15 +166,17 @@ class Desk:
     def untouched(self, claims: Sequence[ClaimedSegment]) -> None:
         """Segments that were never tried go back: nothing is counted against them."""
         if claims:
-            self._stamp()
-            self._returned.extend(claim.fence for claim in claims)
+            self._outbox.give_back([claim.fence for claim in claims], 0.0)
+
+    def withdraw(self, *, at_once: bool = False, segment_ids: Sequence[int] | None = None) -> None:
+        """Have the services send nothing more of ours (or of these); may be called from another thread."""
+        if self._services is not None:
+            self._services.withdraw(self._mailbox, at_once=at_once, segment_ids=segment_ids)
 
     def turn(self) -> None:
-        """Write what is due and hold on to what is in hand. Call it a few times a second."""
-        frames = sum(len(commit.frames) for commit in self._commits)
-        waiting = len(self._commits) + len(self._failures) + len(self._returned)
-        late = waiting and time.monotonic() - self._oldest >= COMMIT_EVERY_S
-        if late or frames >= COMMIT_FRAMES or waiting >= COMMIT_SEGMENTS:
+        """Hear the services, write what is due and hold on to what is in hand. Call it a few times a second."""
+        self._hear()
+        if self._outbox.is_due:
             self.flush()
         self.extend_if_due()
 
@@ -176,14 +192,7 @@ class Desk:
 
     def flush(self) -> None:
         """Write every outcome that waits. Raises a StoreError when the database cannot take it; then all is kept."""
-        if self._commits:
-            self._committed(self._segments.commit(self._commits))
-        if self._failures:
-            self._charged(self._segments.fail(self._failures))
-        if self._returned:
-            self._segments.give_back(self._returned)
-            self._let_go(self._returned)
-            self._returned = []
+        self._outbox.flush()
 
     def give_back_singles(self) -> None:
         """Return what was claimed for later: the owner is stopping."""
@@ -248,7 +257,8 @@ class Desk:
                     self.failed(claim, problem, 0.0 if self._terms.territory is None else LATER_S)
                 case FileIdentity() as found:
                     spec = AnalysisSpec.from_json(claim.spec_json)
-                    works.append((claim, SegmentWork(found, claim.facts, claim.spec, spec)))
+                    give, takes = give_of(spec), takes_of(spec)
+                    works.append((claim, SegmentWork(found, claim.facts, claim.spec, spec, give, takes)))
         return works
 
     def _look_for(self, claim: ClaimedSegment) -> Whereabouts:
@@ -258,25 +268,23 @@ class Desk:
         finally:
             self._looking_until = 0.0
 
-    def _committed(self, outcomes: Sequence[SegmentOutcome]) -> None:
-        for commit, outcome in zip(self._commits, outcomes, strict=True):
-            media_s = self._media_s.pop(commit.fence)
-            if self._settled(outcome):
-                self.counts.committed(commit, outcome, media_s)
-        self._commits = []
+    def _commit(self, claim: ClaimedSegment, result: SegmentResult) -> None:
+        commit = SegmentCommit(claim.fence, result.frames, result.fallbacks, result.cpu_s)
+        self._outbox.commit(commit, claim.spec.end_s - claim.spec.start_s)
 
-    def _charged(self, outcomes: Sequence[SegmentOutcome]) -> None:
-        for outcome in outcomes:
-            if self._settled(outcome):
-                self.counts.charged(outcome)
-        self._failures = []
-
-    def _settled(self, outcome: SegmentOutcome) -> bool:
-        self._let_go((outcome.fence,))
-        if not outcome.accepted:
-            self.counts.refused += 1
-            log.warning("action=outcome-refused", segment=outcome.fence.segment_id, attempt=outcome.fence.attempt)
-        return outcome.accepted
+    def _hear(self) -> None:
+        """What came back from the services."""
+        while not self._mailbox.empty():
+            self._awaiting -= 1
+            self._heard = time.monotonic()
+            match self._mailbox.get():
+                case Scored(claim, result, unscored):
+                    self.counts.unscored += unscored
+                    self._commit(claim, result)
+                case Failed(claim, problem):
+                    self.failed(claim, problem)
+                case Returned(claim, delay_s):
+                    self._outbox.give_back([claim.fence], delay_s)
 
     def _let_go(self, fences: Iterable[Fence]) -> None:
         over = tuple(fences)
@@ -284,15 +292,7 @@ class Desk:
         with self._lock:
             self._held.difference_update(over)
 
-    def _stamp(self) -> None:
-        if not (self._commits or self._failures or self._returned):
-            self._oldest = time.monotonic()
-
 
 def owner_name() -> str:
     """Who holds a claim: host and process."""
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _by_id(fence: Fence) -> int:
-    return fence.segment_id

@@ -23,14 +23,19 @@ from workers.mounts import Mounts
 from workers.places import RootedPlaces
 from workers.reaper import Reaper
 from workers.roots import MediaRoots
+from workers.services.scoring import Manners, ServiceScoring
 from workers.settings import Settings
-from workers.skills import Skills, Territory
+from workers.skills import API, Skills, Territory
 from workers.staging import staging_of
 from workers.station import Crew, Station
 
 log = structlog.get_logger(__name__)
 
 REPORT_EVERY_S = 3.0
+LINGER_S = 3.0
+"""How long a face waits for others to share a call with, while benches may bring more."""
+SILENT_S = 30.0
+"""A worker that has not reported for so long is gone."""
 BRIEF_S = 5.0
 """How long what is done again soon waits for a busy database."""
 
@@ -81,6 +86,15 @@ class Reporter:
             log.warning("action=not-reported", error=str(error))
 
 
+def _manners(settings: Settings, fleet: FleetStore) -> Manners:
+    """Others wait for the same services: whoever has to wait long gives its segments back."""
+
+    def share() -> int:
+        return max(1, sum(API in one.queues for one in fleet.workers(SILENT_S)))
+
+    return Manners(is_patient=False, linger_s=LINGER_S, redis_url=settings.broker_url, share=share)
+
+
 class Machine:
     """A worker. Close it and nothing of it is left running."""
 
@@ -89,13 +103,15 @@ class Machine:
         self._store = Store.open(settings.database_url)
         brief = Store(self._store.engine, BRIEF_S)
         fleet = FleetStore(self._store.engine, BRIEF_S)
-        self._skills = Skills(fleet)
+        self._skills = Skills(fleet, settings)
         self._mounts = Mounts(roots)
-        territory = Territory(self._skills, self._mounts, duty.queues)
+        self._services = ServiceScoring(self._store, settings, _manners(settings, fleet))
+        territory = Territory(self._skills, self._mounts, duty.queues, self._services.closed_scorers)
         terms = Terms(territory=territory, lease_s=settings.lease_s)
         self._staging = staging_of(settings)
         places = RootedPlaces(roots, self._mounts, self._staging)
-        self._station = Station(self._store, name, places, terms, Crew(settings.limits, settings.device))
+        crew = Crew(settings.limits, settings.device, self._services)
+        self._station = Station(self._store, name, places, terms, crew)
         self._bell = Bell(fleet, self._skills, broker)
         self._reaper = Reaper(brief, self._bell)
         reporter = Reporter(brief, name, duty, self._mounts.names)
@@ -138,6 +154,7 @@ class Machine:
     def close(self) -> None:
         """Stop, give back, say goodbye."""
         self._station.close()
+        self._services.close()
         self._staging.close()
         self._over.set()
         for thread in self._threads:
@@ -148,6 +165,10 @@ class Machine:
     def _threads(self) -> tuple[threading.Thread, ...]:
         return self._reaping, self._reporting, self._listening
 
+    def _no_service(self) -> str | None:
+        trouble = self._services.trouble
+        return None if trouble is None else f"{trouble.scorer} cannot be called: {trouble.problem.reason}"
+
     def _give_up(self) -> None:
         self.is_deaf = True
         os.kill(os.getpid(), signal.SIGTERM)
@@ -155,5 +176,9 @@ class Machine:
     def _state(self) -> tuple[str, str | None]:
         if self._station.trouble is not None:
             return "paused", self._station.trouble
-        notes = [*self._mounts.lacks(), *self._skills.lacks(), *filter(None, (self._reaper.trouble,))]
+        notes = [
+            *self._mounts.lacks(),
+            *self._skills.lacks(),
+            *filter(None, (self._reaper.trouble, self._no_service())),
+        ]
         return "working", "; ".join(notes) or None

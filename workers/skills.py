@@ -6,7 +6,7 @@ done with other numbers.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -20,6 +20,8 @@ from workers.detection import catalogue as detectors
 from workers.errors import ModelError
 from workers.mounts import Mounts
 from workers.scoring import catalogue as scorers
+from workers.services.catalogue import why_not
+from workers.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +38,13 @@ class Verdict:
 
     queue: str
     lack: str | None = None
+    scorer: str = ""
 
 
-def judge(spec_json: str) -> Verdict:
-    """Whether this program gives the numbers that an analysis asks for."""
+def judge(spec_json: str, settings: Settings | None = None) -> Verdict:
+    """Whether this program gives the numbers that an analysis asks for; by the settings in force, where it asks for a
+    service that they must lead to.
+    """
     try:
         spec = AnalysisSpec.from_json(spec_json)
         understood = spec.to_json() == spec_json
@@ -55,17 +60,21 @@ def judge(spec_json: str) -> Verdict:
         known = AnalysisSpec(spec.sampling, detectors.resolve(spec.detector), scorers.resolve(spec.scorer))
     except ModelError as error:
         return Verdict(CPU, error.problem.reason)
-    queue = scorers.queue_of(spec.scorer.name)
+    name = spec.scorer.name
+    queue = scorers.queue_of(name)
     if known != spec:
-        return Verdict(queue, f"it asks for another version of {spec.detector.name} or {spec.scorer.name}")
-    return Verdict(queue)
+        return Verdict(queue, f"it asks for another version of {spec.detector.name} or {name}", name)
+    return Verdict(queue, None if settings is None else why_not(spec, settings), name)
 
 
 class Skills:
     """The analyses of a database, each judged once; new ones are met within seconds."""
 
-    def __init__(self, fleet: FleetStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, fleet: FleetStore, settings: Settings | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._fleet = fleet
+        self._settings = settings
         self._clock = clock
         self._verdicts: dict[int, Verdict] = {}
         self._awaited: frozenset[int] = frozenset()
@@ -79,6 +88,10 @@ class Skills:
         return tuple(
             number for number, verdict in verdicts.items() if verdict.lack is not None or verdict.queue not in queues
         )
+
+    def scored_by(self, scorers: Collection[str]) -> tuple[int, ...]:
+        """Ids of the analyses that one of these scores. Raises StoreError."""
+        return tuple(number for number, verdict in self._current().items() if verdict.scorer in scorers)
 
     def elsewhere(self, queue: str) -> tuple[int, ...]:
         """Ids of the analyses that belong on another queue than this one. Raises StoreError."""
@@ -96,14 +109,14 @@ class Skills:
         """Whether this program can do an analysis, met before or not."""
         with self._lock:
             verdict = self._verdicts.get(analysis_id)
-        return (verdict or judge(spec_json)).lack is None
+        return (verdict or judge(spec_json, self._settings)).lack is None
 
     def _current(self) -> dict[int, Verdict]:
         with self._lock:
             now = self._clock()
             if self._looked is None or now - self._looked >= LOOK_EVERY_S:
                 for number, spec_json in self._fleet.analyses(tuple(self._verdicts)):
-                    self._verdicts[number] = judge(spec_json)
+                    self._verdicts[number] = judge(spec_json, self._settings)
                 self._awaited = self._fleet.awaited()
                 self._say()
                 self._looked = now
@@ -120,15 +133,20 @@ class Skills:
 class Territory:
     """What one worker claims: what it can do, below the media roots that it has, for its queues."""
 
-    def __init__(self, skills: Skills, mounts: Mounts, queues: Sequence[str]) -> None:
+    def __init__(
+        self, skills: Skills, mounts: Mounts, queues: Sequence[str], closed: Callable[[], Collection[str]] = tuple
+    ) -> None:
+        """`closed`: the scorers whose service cannot be called at the moment."""
         self._skills = skills
         self._mounts = mounts
         self._queues = tuple(queues)
+        self._closed = closed
 
     def reach(self) -> Reach:
         """For the claim. Raises StoreError, and MachineFault where no root is mounted."""
         roots = tuple(name.encode() for name in self._mounts.present())
-        return Reach(roots, self._skills.refused(self._queues))
+        refused, closed = self._skills.refused(self._queues), self._closed()
+        return Reach(roots, (*refused, *self._skills.scored_by(closed)) if closed else refused)
 
     def holds(self, claim: ClaimedSegment) -> bool:
         """Whether a claim is ours to do: an analysis may be newer than what `reach` knew of."""

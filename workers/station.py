@@ -22,6 +22,7 @@ from workers.failures import ChildCannotStart, ChildStopped
 from workers.lane import Lane
 from workers.limits import ChildLimits
 from workers.places import Places
+from workers.services.scoring import ServiceScoring
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +43,11 @@ FORGET_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """How a station's children are made."""
+    """How a station's children are made, and who calls services for them."""
 
     limits: ChildLimits
     device: str = "auto"
+    services: ServiceScoring | None = None
 
 
 class Station:
@@ -64,6 +66,7 @@ class Station:
         self._closing = threading.Event()
         # Plain values: they are set in signal handlers, where no lock may be taken.
         self._draining = False
+        self._at_once = False
         self._drained_by: float | None = None
         self._trouble: str | None = None
         self._resumes_at = 0.0
@@ -103,7 +106,7 @@ class Station:
 
     def stop_now(self) -> None:
         """Have every child killed within a moment; what they had in hand goes back. Safe in a signal handler."""
-        self._draining = True
+        self._draining = self._at_once = True
         for bench in tuple(self._benches):
             bench.lane.stop_now()
 
@@ -128,20 +131,43 @@ class Station:
 
     def _stint(self, bench: Bench, segment_ids: Sequence[int], until: float) -> None:
         named: Sequence[int] = segment_ids
+        self._expect(bench, more=True)
         try:
             while not self.stopping:
                 self._wait_out_trouble(named)
+                self._await_room(bench)
                 assignment = self._next(bench, named, until)
                 if assignment is None:
                     break
                 named = ()
                 self._work(bench, assignment)
         finally:
+            self._expect(bench, more=False)
             bench.desk.give_back_singles()
+            self._await_answers(bench)
             bench.desk.flush()
             bench.desk.lose_sight()
             if named:  # not claimed by us: taken by another, or not for us
                 self._fleet.unring(named)
+
+    def _expect(self, bench: Bench, *, more: bool) -> None:
+        """Whether this bench may bring faces that others could share a call with."""
+        if self._crew.services is not None:
+            self._crew.services.expect(bench, more=more)
+
+    def _await_answers(self, bench: Bench) -> None:
+        """Until services have ended all that they got from here; where we stop, only what is under way."""
+        while bench.desk.is_awaiting:
+            if self.stopping:
+                bench.desk.withdraw(at_once=self._at_once)
+            bench.desk.turn()
+            time.sleep(LOOK_EVERY_S)
+
+    def _await_room(self, bench: Bench) -> None:
+        """While services have more than enough to send, find no more faces."""
+        while self._crew.services is not None and self._crew.services.is_full and not self.stopping:
+            bench.desk.turn()
+            time.sleep(LOOK_EVERY_S)
 
     def _work(self, bench: Bench, assignment: Assignment) -> None:
         try:
@@ -190,7 +216,7 @@ class Station:
         if bench is None:
             with self._lock:
                 owner = f"{self._name}/{len(self._benches)}"
-                desk = Desk(self._store, owner, self._places, self._terms)
+                desk = Desk(self._store, owner, self._places, self._terms, self._crew.services)
                 bench = Bench(desk, Lane(self._crew.limits, self._crew.device))
                 self._benches.append(bench)
             self._local.bench = bench

@@ -21,6 +21,8 @@ class DeskCounts:
     """Segments that will not be tried again."""
     refused: int = 0
     """Outcomes that came too late: somebody else had the segment."""
+    unscored: int = 0
+    """Faces that a service was sent and gave no scores for."""
     cpu_s: float = 0.0
     stages_s: dict[str, float] = field(default_factory=dict)
 

@@ -65,6 +65,7 @@ def worker(
     queue: Queue = "cpu",
     database: options.Database = None,
     device: options.Device = None,
+    rate: options.Rate = None,
     check: Check = False,
 ) -> None:
     """Analyse what was submitted, until told to stop.
@@ -72,7 +73,7 @@ def worker(
     A Celery worker with the right settings, and the reaper's loop in it. SIGTERM or Ctrl-C lets it finish what it has
     in hand, for 20 seconds at most; a second Ctrl-C gives that back at once. Nothing is lost either way.
     """
-    settings = settings_of(database, concurrency, device)
+    settings = settings_of(database, concurrency, device, rate)
     if check:
         _check(settings, "worker", reapers=False)
     from workers.roots import fleet_roots

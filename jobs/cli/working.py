@@ -25,12 +25,14 @@ class Show:
     """Of a job that others work on: stay and look."""
 
 
-def settings_of(database: str | None, workers: int | None = None, device: str | None = None) -> "Settings":
+def settings_of(
+    database: str | None, workers: int | None = None, device: str | None = None, rate: str | None = None
+) -> "Settings":
     """The settings in force, with logging and the model cache set up accordingly."""
     from jobs.logs import configure
     from workers.settings import Settings
 
-    settings = Settings.load(database_url=database, workers=workers, device=device)
+    settings = Settings.load(database_url=database, workers=workers, device=device, rate=rate)
     configure(settings.log_level)
     settings.share_model_cache()
     return settings
@@ -46,10 +48,11 @@ def open_store(settings: "Settings", *, create: bool = False) -> "Store":
 def run_new(settings: "Settings", request: "RunRequest", show: Show) -> "RunOutcome":
     """Make a job of a request, and run it."""
     from jobs.lock import run_lock
-    from jobs.submit import create_job, require_device
+    from jobs.submit import create_job, require_device, require_service
     from workers.desk import owner_name
 
     require_device(settings.device)
+    require_service(settings, request)
     with open_store(settings, create=True) as store, run_lock(store.file):
         return _run(settings, store, create_job(store, request, owner_name()), request, show)
 
@@ -60,7 +63,7 @@ def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: boo
     from jobs.cli.summary import exit_code
     from jobs.lock import run_lock
     from jobs.request import RunRequest
-    from jobs.submit import require_device, require_same_models
+    from jobs.submit import require_device, require_same_models, require_service
 
     require_device(settings.device)
     with open_store(settings) as store, run_lock(store.file):
@@ -69,6 +72,7 @@ def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: boo
         require_same_models(request)
         if request.fleet:
             return submit_on(settings, store, job, show, only_failed=only_failed)
+        require_service(settings, request)
         places = take_up(store, job, only_failed=only_failed)
         if places is NOTHING:
             return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workers.analysis import AnalysisSpec, ScorerSpec
 from workers.detection.catalogue import SERVICE
 from workers.errors import SettingsError
+from workers.messages import Takes
 
 if TYPE_CHECKING:
     from workers.services.base import CropService, PictureService, ServiceCard
@@ -45,6 +46,16 @@ def service_card(name: str) -> "ServiceCard | None":
 def open_service(spec: AnalysisSpec, settings: "Settings") -> Opened:
     """Open the service of an analysis, without calling it. Raises SettingsError where it cannot be called from here."""
     return _ENTRIES[spec.scorer.name].open(spec, settings)
+
+
+def takes_of(spec: AnalysisSpec) -> Takes | None:
+    """Which encoded pictures the service of an analysis takes; None where it has none, or gets no pictures."""
+    from workers.services.base import PictureCard
+
+    card = service_card(spec.scorer.name)
+    if not isinstance(card, PictureCard):
+        return None
+    return Takes(card.formats, card.min_bytes, card.max_bytes, card.min_side_px)
 
 
 def why_not(spec: AnalysisSpec, settings: "Settings") -> str | None:
