@@ -140,9 +140,11 @@ class JobStore:
         """Cancel a job because of what became of it (its budget is spent), not because a person wants it."""
         self.cancel(job_id, reason)
 
-    def allow(self, job_id: str, max_calls: int | None, max_cost: float | None) -> None:
-        """Set the job's budget for paid services; a part that is None stays as it is."""
-        given = {"max_calls": max_calls, "max_cost": max_cost}
+    def allow(
+        self, job_id: str, max_calls: int | None, max_cost: float | None, request_json: str | None = None
+    ) -> None:
+        """Set the job's budget for paid services, and what it asks of them; a part that is None stays as it is."""
+        given = {"max_calls": max_calls, "max_cost": max_cost, "request_json": request_json}
         changes = {name: value for name, value in given.items() if value is not None}
         if changes:
             self._change(job_id, sa.true(), **changes)

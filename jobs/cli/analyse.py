@@ -48,6 +48,9 @@ def run(
 def resume(
     job: options.Job,
     watch: options.Watch = False,
+    rate: options.Rate = None,
+    max_calls: options.MaxCalls = None,
+    max_cost: options.MaxCost = None,
     database: options.Database = None,
     workers: options.Workers = None,
     device: options.Device = None,
@@ -57,10 +60,14 @@ def resume(
 ) -> None:
     """Continue a job that was interrupted or cancelled: what is done stays done.
 
-    What `run` began is analysed here; what `submit` began is walked to its end and left to the workers.
+    What `run` began is analysed here; what `submit` began is walked to its end and left to the workers. A job that was
+    stopped because its budget was spent goes on once --max-calls or --max-cost is raised.
     """
+    from jobs.request import CallLimits
+
     settings = settings_of(database, workers, device)
-    raise typer.Exit(run_on(settings, job, Show(quiet, as_json, profile, watch)))
+    limits = CallLimits(rate, max_calls, max_cost)
+    raise typer.Exit(run_on(settings, job, Show(quiet, as_json, profile, watch), limits=limits))
 
 
 def retry(

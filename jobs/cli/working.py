@@ -1,14 +1,14 @@
 """What the commands that analyse share: settings, the database, a run, and what is shown of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from db.records import FilePlace, JobRecord
     from db.store import Store
     from jobs.control import RunOutcome
-    from jobs.request import RunRequest
+    from jobs.request import CallLimits, RunRequest
     from workers.settings import Settings
 
 PATIENCE_S = 10.0
@@ -57,7 +57,9 @@ def run_new(settings: "Settings", request: "RunRequest", show: Show) -> "RunOutc
         return _run(settings, store, create_job(store, request, owner_name()), request, show)
 
 
-def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: bool = False) -> int:
+def run_on(
+    settings: "Settings", reference: str, show: Show, *, only_failed: bool = False, limits: "CallLimits | None" = None
+) -> int:
     """Go on with a job, or try again what failed in it, where it was begun: here or on a fleet. The exit code."""
     from jobs.cli.queueing import submit_on
     from jobs.cli.summary import exit_code
@@ -70,6 +72,9 @@ def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: boo
         job = store.jobs.find(reference)
         request = RunRequest.from_json(job.request_json)
         require_same_models(request)
+        if limits is not None:
+            allow(store, job, request, limits)
+            request = RunRequest.from_json(store.jobs.get(job.id).request_json)
         if request.fleet:
             return submit_on(settings, store, job, show, only_failed=only_failed)
         require_service(settings, request)
@@ -78,6 +83,17 @@ def run_on(settings: "Settings", reference: str, show: Show, *, only_failed: boo
             return 0
         walked = None if places is None else [(one.root, one.relative) for one in places]
         return exit_code(_run(settings, store, store.jobs.get(job.id), request, show, walked))
+
+
+def allow(store: "Store", job: "JobRecord", request: "RunRequest", limits: "CallLimits") -> None:
+    """Give a job other bounds on its calls, where any are given. Raises SettingsError."""
+    from workers.services.rate import parse_rate
+
+    changed = None
+    if limits.rate is not None:
+        parse_rate(limits.rate)
+        changed = replace(request, calls=limits).to_json()
+    store.jobs.allow(job.id, limits.max_calls, limits.max_cost, changed)
 
 
 NOTHING: "Sequence[FilePlace]" = ()

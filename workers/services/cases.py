@@ -100,8 +100,8 @@ class Case:
     bare: SegmentResult
     """What its child gave, without the pictures."""
     mailbox: Mailbox
-    wholes: tuple[Whole | None, ...] = ()
-    """Of whole pictures, only their sizes are kept."""
+    scales: tuple[float | None, ...] = ()
+    """Of whole pictures: pixels as a person sees them per pixel of what is sent; None where there is none."""
     answers: dict[tuple[int, int], Said] = field(default_factory=dict)
     left: int = 0
     flying: int = 0
@@ -130,10 +130,10 @@ class Case:
         if self.give is not Give.PICTURES:
             faces = (_scored(face, self.answers[number, at]) for at, face in enumerate(frame.faces))
             return replace(frame, faces=tuple(faces))
-        whole = self.wholes[number]
-        if whole is None:
+        scale = self.scales[number]
+        if scale is None:
             return frame
-        seen = [_found(face, whole.scale) for face in self.answers[number, 0].faces]
+        seen = [_found(face, scale) for face in self.answers[number, 0].faces]
         wanted = self.spec.detector
         sure = [face for face in seen if face.confidence is None or face.confidence >= wanted.confidence]
         kept = sorted(
@@ -146,9 +146,9 @@ def open_case(
     claim: ClaimedSegment, spec: AnalysisSpec, give: Give, result: SegmentResult, mailbox: Mailbox
 ) -> tuple[Case, list[Item]]:
     """A case and everything that is to be asked. Raises ValueError where a child gave something else than it should."""
-    wholes = tuple(None if one is None else msgspec.structs.replace(one, picture=b"") for one in result.wholes)
+    scales = tuple(None if whole is None else whole.scale for whole in result.wholes)
     bare = msgspec.structs.replace(result, crops=None, cutouts=(), wholes=())
-    case = Case(claim, spec, give, bare, mailbox, wholes)
+    case = Case(claim, spec, give, bare, mailbox, scales)
     items = list(_items(case, result))
     case.left = len(items)
     return case, items
