@@ -17,7 +17,7 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /dist .
 # Wheels only: there is no compiler here, and none is wanted. The environment gets no pip of its own.
 RUN python -m venv --without-pip /opt/moodreel \
     && set -- /dist/*.whl \
-    && pip --python /opt/moodreel/bin/python install --no-cache-dir --only-binary=:all: "moodreel[fleet,s3,serve] @ file://$1"
+    && pip --python /opt/moodreel/bin/python install --no-cache-dir --only-binary=:all: "moodreel[fleet,rekognition,s3,serve] @ file://$1"
 
 FROM build AS build-flower
 RUN pip --python /opt/moodreel/bin/python install --no-cache-dir --only-binary=:all: "flower>=2,<3"

@@ -49,6 +49,7 @@ ONE_SHOTS = {"migrate", "moodreel"}
 """They do one thing and end: their exit code is their health."""
 MEDIALESS = {"flower", "serve"}
 """They have no business with the media, nor with the database."""
+CALLER = "worker-api"
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -95,7 +96,20 @@ def test_nothing_is_published_and_nothing_has_a_route_out(name: str) -> None:
     assert not {"ports", "expose"} & set(SERVICES[name])
     networks = SERVICES[name]["networks"]
     assert networks
-    assert all(WRITTEN["networks"][network] == {"internal": True} for network in networks)
+    routes_out = [network for network in networks if WRITTEN["networks"][network] != {"internal": True}]
+    assert routes_out == (["outside"] if name == CALLER else [])
+
+
+def test_who_calls_services_alone_is_told_a_key() -> None:
+    for name, service in SERVICES.items():
+        told = {variable for variable in service.get("environment", {}) if re.search("KEY|TOKEN|ENDPOINT", variable)}
+        assert bool(told or service.get("secrets")) is (name == CALLER)
+    with_key = interpolated(WRITTEN, ENVIRONMENT | {"AZURE_KEY_FILE": "/srv/azure.key"})
+    environment = with_key["services"][CALLER]["environment"]
+    (secret,) = with_key["services"][CALLER]["secrets"]
+    assert environment["MOODREEL_AZURE_KEY_FILE"] == f"/run/secrets/{secret}"
+    assert with_key["secrets"][secret] == {"file": "/srv/azure.key"}
+    assert "--queue api" in shlex.join(SERVICES[CALLER]["command"])
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -120,7 +134,9 @@ def test_the_settings_of_a_service_are_ours_and_can_be_what_they_say(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert set(OURS[name]["environment"]) <= {knob.variable for knob in KNOBS.values()}
+    foreign = {variable for variable in OURS[name]["environment"] if variable.startswith("AWS_")}  # boto3's own
+    assert set(OURS[name]["environment"]) - foreign <= {knob.variable for knob in KNOBS.values()}
+    assert not foreign or name == CALLER
     for variable, value in OURS[name]["environment"].items():
         monkeypatch.setenv(variable, value)
     settings = Settings.load()

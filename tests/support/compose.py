@@ -18,7 +18,7 @@ SERVERS = {"postgres", "redis"}
 PASSWORD = "0123456789abcdef"  # noqa: S105  made up for the tests
 ENVIRONMENT = {"POSTGRES_PASSWORD": PASSWORD, "REDIS_PASSWORD": PASSWORD, "MEDIA_DIR": "/srv/recordings"}
 """All that .env must hold."""
-_VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<how>[-?])(?P<rest>[^}]*))?\})")
+_VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<how>[-?+])(?P<rest>[^}]*))?\})")
 
 
 def interpolated(value: Any, environment: Mapping[str, str] = ENVIRONMENT) -> Any:
@@ -34,6 +34,8 @@ def _value(match: "re.Match[str]", environment: Mapping[str, str]) -> str:
     if match["dollar"]:
         return "$"
     given = environment.get(match["name"])
+    if match["how"] == "+":
+        return str(match["rest"]) if given else ""
     assert given or match["how"] == "-", f"{match['name']} is wanted and has no default"
     return given or str(match["rest"])
 
