@@ -122,6 +122,18 @@ def test_fifty_sampled_frames_of_every_codec_and_container_equal_a_full_decodes(
     assert (len(reading.segments) == 1) == (reading.facts.timing == "derived")
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("sampling", [EVERY, Sampling(interval_s=Fraction(2, 25), start_s=Fraction(1))])
+def test_a_video_with_derived_times_may_be_cut_anywhere(codec: str, sampling: Sampling, folder: Path) -> None:
+    path = fifty(codec, "avi", folder)
+    whole = read(path, sampling)
+    cut = read(path, sampling, CutLimits(derived_targets=7))
+    assert whole.facts.timing == "derived"
+    assert len(cut.segments) == -(-len(whole.pictures) // 7)
+    assert [segment.targets for segment in cut.segments[:-1]] == [7] * (len(cut.segments) - 1)
+    assert same(cut.frames, whole.frames)
+
+
 @pytest.mark.parametrize("name", [*CLIPS, *SPECIAL])
 def test_every_frame_of_every_kind_of_clip_equals_a_full_decodes(
     name: str, clip: Callable[[str], tuple[Path, Frames]]

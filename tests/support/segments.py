@@ -18,16 +18,16 @@ def unheard(done: int) -> None:
     del done
 
 
-def planned(path: Path, analysis: AnalysisSpec = DEFAULT) -> ProbeResult:
+def planned(path: Path, analysis: AnalysisSpec = DEFAULT, give: Give = Give.SCORES) -> ProbeResult:
     """The facts of a file, and its segments under the analysis."""
-    return probe(ProbeWork(identity(path), analysis))
+    return probe(ProbeWork(identity(path), analysis, give))
 
 
 def works(
     path: Path, analysis: AnalysisSpec = DEFAULT, give: Give = Give.SCORES, takes: Takes | None = None
 ) -> list[SegmentWork]:
     """What there is to do for a file."""
-    plan = planned(path, analysis)
+    plan = planned(path, analysis, give)
     assert plan.facts is not None
     spec = analysis.for_photos() if plan.facts.kind == "photo" else analysis
     return [SegmentWork(identity(path), plan.facts, segment, spec, give, takes) for segment in plan.segments]

@@ -1,5 +1,7 @@
 """Piece by piece or at once: a parent has the same in hand, and no more of it than an honest child would send."""
 
+import weakref
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -62,6 +64,19 @@ def test_cut_outs_are_handed_over_whenever_eight_megabytes_are_together_and_none
     assert size_of(rest) < HAND_OVER_BYTES
     together = joined(handed, SegmentResult(frames(300), cutouts=rest.cutouts))
     assert [one.face_xywh[3] for one in together.cutouts] == list(range(1, 301))
+
+
+def test_what_was_handed_over_is_held_no_longer() -> None:
+    made: list[weakref.ref[NDArray[np.uint8]]] = []
+    alive: list[int] = []
+    gathering = Gathering(Give.CROPS, lambda _: alive.append(sum(ref() is not None for ref in made)))
+    for number in range(300):
+        one = cutout(number, side=250)
+        made.append(weakref.ref(one.pixels))
+        gathering.add_cutout(one)
+        del one
+    assert len(set(alive)) == 1
+    assert len(alive) == 6
 
 
 def test_gray_crops_are_one_array_however_they_came() -> None:

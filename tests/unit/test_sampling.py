@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.analysis import Sampling, SamplingMode
+from workers.messages import Give
 from workers.sampling import CutLimits, choose, cut_segments
 from workers.video.derive import NO_PTS
 from workers.video.index import Clock, PacketIndex
@@ -157,6 +158,26 @@ def test_a_video_with_derived_times_is_one_segment() -> None:
     index = index_of([0, 40, 40, 80], {0})
     segments = cut_segments(index, Sampling(SamplingMode.EVERY_FRAME), clock_of([0, 120]), 1.0)
     assert [(segment.entry_pts, segment.packets, segment.targets) for segment in segments] == [(None, 4, 4)]
+
+
+def test_a_video_with_derived_times_is_cut_by_its_targets_where_pictures_of_it_are_to_wait() -> None:
+    index = index_of([0, 40, 40, 80, 120, 160, 200], {0})
+    limits = CutLimits(derived_targets=3)
+    segments = cut_segments(index, Sampling(SamplingMode.EVERY_FRAME), clock_of([0, 240]), 1.0, limits)
+    assert [segment.targets for segment in segments] == [3, 3, 1]
+    assert [(segment.entry_pts, segment.packets) for segment in segments] == [(None, 7)] * 3
+    assert [segment.end_pts for segment in segments[:-1]] == [segment.start_pts for segment in segments[1:]]
+    assert (segments[0].start_pts, segments[-1].end_pts) == (0, 280)
+
+
+def test_where_derived_times_hold_no_target_there_is_no_segment() -> None:
+    nothing = Sampling(start_s=Fraction(10), end_s=Fraction(20))
+    assert cut_segments(index_of([0, 40, 40, 80], {0}), nothing, clock_of([0, 120]), 1.0) == ()
+
+
+def test_what_waits_for_a_service_is_held_in_smaller_segments() -> None:
+    assert CutLimits.of(Give.SCORES) == CutLimits()
+    assert {CutLimits.of(give).targets for give in (Give.GRAY, Give.CROPS, Give.PICTURES)} == {120}
 
 
 @pytest.mark.parametrize(
