@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from workers.analysis import PIPELINE_REVISION
-from workers.enclosures import HandOver, Gathering
+from workers.enclosures import Gathering, HandOver
 from workers.errors import WorkError
 from workers.giving import giver_of
 from workers.messages import SegmentResult, SegmentWork
