@@ -34,7 +34,7 @@ class PaidAnswer:
     pts: int
     face: int
     scorer: str
-    """A digest of the scorer's whole spec: another packing or another model is another answer."""
+    """The scorer that was asked, as the caller tells it from others that may be asked of the same segment."""
     answer_json: str
 
 

@@ -70,7 +70,7 @@ class LedgerStore:
 
     @patient
     def paid(self, segment_ids: Collection[int], scorer: str) -> dict[PaidKey, str]:
-        """The answers that are paid for of these segments, under this digest of a scorer's spec."""
+        """The answers of a scorer that are paid for, of these segments."""
         columns = (paid_score.c.segment_id, paid_score.c.pts, paid_score.c.face, paid_score.c.answer_json)
         found: dict[PaidKey, str] = {}
         with reading(self._engine) as connection:

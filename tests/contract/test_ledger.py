@@ -13,7 +13,7 @@ from db.schema import media
 from db.states import CallOutcome
 from db.store import Store
 from tests.contract.test_store_concurrency import together
-from tests.support.calls import COST, DIGEST, answer, opened, opening, outcomes, receipt
+from tests.support.calls import COST, SCORER, answer, opened, opening, outcomes, receipt
 from tests.support.dbmaking import admit, change, job_id, photo, rows, start, video
 
 NOT_BILLED = {"transactions": 0, "cost": 0.0}
@@ -167,7 +167,7 @@ def test_a_call_given_up_for_lost_whose_answer_comes_after_all_is_answered(store
     assert store.ledger.bill(job_id(1)).unclear == 1
     store.ledger.close_calls([receipt(call, answers=[answer(segment)])])
     assert outcomes(store) == ["answered"]
-    assert store.ledger.paid([segment], DIGEST) == {(segment, 0, 0): '{"happiness": 1}'}
+    assert store.ledger.paid([segment], SCORER) == {(segment, 0, 0): '{"happiness": 1}'}
 
 
 def test_calls_are_lost_once_they_have_been_silent_for_so_long(store: Store) -> None:
@@ -186,16 +186,16 @@ def test_what_is_paid_for_comes_back_by_segment_and_scorer(store: Store, monkeyp
     monkeypatch.setattr(ledger, "IDS_AT_ONCE", 2)
     segments = claimed_ids(store, *"abcde")
     paid = [answer(segment, face, f"[{segment}, {face}]") for segment in segments for face in range(2)]
-    other = answer(segments[0], said="another packing", scorer="another digest")
+    other = answer(segments[0], said="another view", scorer="another scorer")
     elsewhere = answer(segments[0], pts=40, said="another frame")
     store.ledger.close_calls([receipt(opened(store), answers=[*paid, other, elsewhere])])
     mine = {(one.segment_id, one.pts, one.face): one.answer_json for one in [*paid, elsewhere]}
-    assert store.ledger.paid(segments, DIGEST) == mine
-    assert store.ledger.paid(segments[:1], "another digest") == {(segments[0], 0, 0): "another packing"}
-    assert store.ledger.paid(segments[1:3], DIGEST) == {
+    assert store.ledger.paid(segments, SCORER) == mine
+    assert store.ledger.paid(segments[:1], "another scorer") == {(segments[0], 0, 0): "another view"}
+    assert store.ledger.paid(segments[1:3], SCORER) == {
         key: said for key, said in mine.items() if key[0] in segments[1:3]
     }
-    assert store.ledger.paid([], DIGEST) == {}
+    assert store.ledger.paid([], SCORER) == {}
 
 
 def test_an_answer_is_never_overwritten_and_those_beside_it_are_kept(store: Store) -> None:
@@ -203,7 +203,7 @@ def test_an_answer_is_never_overwritten_and_those_beside_it_are_kept(store: Stor
     first, second = opened(store), opened(store)
     store.ledger.close_calls([receipt(first, answers=[answer(segment, 0, "first")])])
     store.ledger.close_calls([receipt(second, answers=[answer(segment, 0, "again"), answer(segment, 1, "new")])])
-    assert store.ledger.paid([segment], DIGEST) == {(segment, 0, 0): "first", (segment, 0, 1): "new"}
+    assert store.ledger.paid([segment], SCORER) == {(segment, 0, 0): "first", (segment, 0, 1): "new"}
 
 
 def test_many_who_bring_answers_for_the_same_faces_are_all_heard(store: Store) -> None:
@@ -216,7 +216,7 @@ def test_many_who_bring_answers_for_the_same_faces_are_all_heard(store: Store) -
 
     together(work)
     assert outcomes(store) == ["answered"] * 8
-    assert set(store.ledger.paid(segments, DIGEST)) == {(segment, 0, 0) for segment in segments}
+    assert set(store.ledger.paid(segments, SCORER)) == {(segment, 0, 0) for segment in segments}
 
 
 def test_answers_for_what_was_forgotten_meanwhile_are_left_out_and_sink_no_others(store: Store) -> None:
@@ -225,7 +225,7 @@ def test_answers_for_what_was_forgotten_meanwhile_are_left_out_and_sink_no_other
     forget_media(store, "gone.jpg")
     store.ledger.close_calls([receipt(call, answers=[answer(gone), answer(here)]), receipt(other)])
     assert outcomes(store) == ["answered", "answered"]
-    assert set(store.ledger.paid([gone, here], DIGEST)) == {(here, 0, 0)}
+    assert set(store.ledger.paid([gone, here], SCORER)) == {(here, 0, 0)}
 
 
 def test_answers_go_with_the_recording_that_they_are_about(store: Store) -> None:
@@ -249,7 +249,7 @@ def test_a_call_of_a_job_that_was_forgotten_can_still_be_closed(store: Store) ->
 def test_any_text_of_a_service_can_be_stored(store: Store, said: str) -> None:
     (segment,) = claimed_ids(store, "a.jpg")
     store.ledger.close_calls([receipt(opened(store), answers=[answer(segment, said=said)], request_id=said)])
-    assert len(store.ledger.paid([segment], DIGEST)) == 1
+    assert len(store.ledger.paid([segment], SCORER)) == 1
 
 
 def test_an_answer_for_a_moment_that_no_database_holds_sinks_no_others(store: Store) -> None:
@@ -257,7 +257,7 @@ def test_an_answer_for_a_moment_that_no_database_holds_sinks_no_others(store: St
     (segment,) = claimed_ids(store, "a.jpg")
     answers = [answer(segment, pts=2**63), answer(segment, pts=-(2**63) - 1), answer(segment, pts=-(2**63))]
     store.ledger.close_calls([receipt(opened(store), answers=answers)])
-    assert set(store.ledger.paid([segment], DIGEST)) == {(segment, -(2**63), 0)}
+    assert set(store.ledger.paid([segment], SCORER)) == {(segment, -(2**63), 0)}
 
 
 def test_a_bill_adds_up(store: Store) -> None:

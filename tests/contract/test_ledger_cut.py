@@ -11,7 +11,7 @@ from db.forget_find import Selection
 from db.schema import media
 from db.states import CallOutcome
 from db.store import Store
-from tests.support.calls import DIGEST, answer, opened, opening, outcomes, receipt
+from tests.support.calls import SCORER, answer, opened, opening, outcomes, receipt
 from tests.support.cutting import Cut, CuttingProxy
 from tests.support.dbmaking import admit, change, job_id, photo, rows, start
 from tests.support.programs import await_true
@@ -93,7 +93,7 @@ def test_calls_whose_closing_was_cut_are_closed_once_with_their_answers(
     assert proxy.cuts == 1
     assert outcomes(store) == ["answered", "answered"]
     left = [first] if meanwhile == "forgotten" else [first, second]
-    assert set(store.ledger.paid([first, second], DIGEST)) == {(segment, 0, 0) for segment in left}
+    assert set(store.ledger.paid([first, second], SCORER)) == {(segment, 0, 0) for segment in left}
 
 
 @pytest.mark.parametrize("when", CUTS)

@@ -10,7 +10,7 @@ from db.store import Store
 from tests.support.dbmaking import job_id, rows
 
 COST = 0.001
-DIGEST = "digest of a scorer"
+SCORER = "azure"
 _tokens = count()
 
 
@@ -19,7 +19,7 @@ def opening(job: int | str = 1, **changes: Any) -> CallOpening:
     values: dict[str, Any] = {
         "token": f"token {next(_tokens)}",
         "job_id": job_id(job) if isinstance(job, int) else job,
-        "scorer": "azure",
+        "scorer": SCORER,
         "faces": 9,
         "retry": 0,
         "cost": COST,
@@ -53,7 +53,7 @@ def receipt(
 
 def answer(segment_id: int, face: int = 0, said: str = '{"happiness": 1}', **changes: Any) -> PaidAnswer:
     """What was said of one face in the first frame of a segment."""
-    values: dict[str, Any] = {"segment_id": segment_id, "pts": 0, "face": face, "scorer": DIGEST, "answer_json": said}
+    values: dict[str, Any] = {"segment_id": segment_id, "pts": 0, "face": face, "scorer": SCORER, "answer_json": said}
     return PaidAnswer(**values | changes)
 
 
