@@ -33,6 +33,14 @@ Service = Annotated[
         "before.",
     ),
 ]
+SelfTest = Annotated[
+    bool,
+    typer.Option(
+        "--self-test",
+        help="Instead, try every scorer that calls a service, at stand-ins on this machine: no network, no key, no "
+        "cost.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +54,7 @@ def doctor(
     workers: options.Workers = None,
     device: options.Device = None,
     service: Service = None,
+    self_test: SelfTest = False,
     as_json: options.Json = False,
 ) -> None:
     """Try every part that a run needs, and say how to mend what is broken.
@@ -57,7 +66,7 @@ def doctor(
     from jobs.findings import Verdict
 
     findings = []
-    for finding in _findings(settings_of(database, workers, device), service):
+    for finding in _findings(settings_of(database, workers, device), service, self_test=self_test):
         findings.append(finding)
         if as_json:
             continue
@@ -70,17 +79,21 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _findings(settings: "Settings", service: str | None) -> "Iterator[Finding]":
+def _findings(settings: "Settings", service: str | None, *, self_test: bool) -> "Iterator[Finding]":
     from jobs.cli.output import say
 
-    if service is None:
+    if service is not None:
+        from jobs.service_call import call_once
+
+        yield call_once(service, settings, say)
+    if self_test:
+        from jobs import selftest
+
+        yield from selftest.self_test()
+    if service is None and not self_test:
         from jobs.doctor import examine
 
         yield from examine(settings)
-        return
-    from jobs.service_call import call_once
-
-    yield call_once(service, settings, say)
 
 
 def demo(output: Folder = "moodreel-demo", workers: options.Workers = None) -> None:

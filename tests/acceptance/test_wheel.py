@@ -1,5 +1,6 @@
 """What users install: a wheel in an empty environment, started beside folders that bear our names."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -39,7 +40,7 @@ def test_the_wheel_carries_models_migrations_views_and_licences(wheel: Path) -> 
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"jobs", "workers", "db"}
 
 
-def test_the_demo_runs_from_the_wheel_in_an_empty_environment_beside_names_like_ours(
+def test_the_demo_and_the_self_test_run_from_the_wheel_in_an_empty_environment_beside_names_like_ours(
     wheel: Path, tmp_path: Path
 ) -> None:
     environment, here = tmp_path / "environment", tmp_path / "here"
@@ -56,3 +57,19 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_environment_beside_names_like_
     assert "constant-rate.mp4" in ended.stdout
     assert (here / "moodreel-demo" / "emotions.parquet").exists()
     assert "media.missing_moov" in ended.stdout
+    ended = subprocess.run(
+        [str(environment / "bin/moodreel"), "doctor", "--self-test", "--json"],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    verdicts = {finding["what"]: finding["verdict"] for finding in json.loads(ended.stdout)}
+    assert verdicts == {
+        "self-test azure": "ok",
+        "self-test azure, emotion withdrawn": "ok",
+        "self-test rekognition": "note",
+        "self-test ferplus-http": "ok",
+        "self-test serve": "note",
+    }
