@@ -12,6 +12,7 @@ import structlog
 
 from db.errors import StoreError
 from db.fleet import FleetStore, Seat
+from db.ledger import LedgerStore
 from db.store import Store
 from workers.bell import Bell, BrokerLost
 
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 5.0
 FORGET_WORKERS_S = 3600.0
+LOST_S = 1200.0
+"""A call of which nothing was heard for so long is given up: the longest that one may take is half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Reaper:
     def __init__(self, store: Store, bell: Bell) -> None:
         self._store = store
         self._fleet = FleetStore(store.engine, store.patience_s)
+        self._ledger = LedgerStore(store.engine, store.patience_s)
         self._bell = bell
         self._trouble: str | None = None
 
@@ -62,6 +66,9 @@ class Reaper:
         expired = self._store.segments.expire()
         if expired:
             log.warning("action=leases-expired", segments=expired)
+        lost = self._ledger.lose_open(LOST_S)
+        if lost:
+            log.warning("action=calls-lost", calls=lost)
         sent, trouble = 0, None
         try:
             self._bell.notice_loss()
