@@ -142,6 +142,7 @@ def test_what_failed_is_tried_again_under_its_old_name(fleet: Fleet, worker: Pro
 
 def test_a_job_whose_root_no_worker_has_waits_and_says_so(roots: Path, postgres: Server) -> None:
     study = photos(roots / "archive" / "waiting", 41)
+    photos(roots / "main" / "mounted", 42)  # an empty folder is taken for one that is not mounted
     with Fleet({"archive": roots / "archive"}, server=postgres) as own:
         own.await_ready(own.worker("--concurrency", "1", MOODREEL_MEDIA_ROOTS=f"main={roots / 'main'}"))
         job = command(own, "submit", study).out.strip()
