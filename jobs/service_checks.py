@@ -6,11 +6,13 @@ from importlib.util import find_spec
 from jobs.findings import Finding, Verdict
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling
 from workers.errors import SettingsError
+from workers.services.azure_answer import LOCAL
 from workers.services.base import ServiceError
 from workers.services.catalogue import Opened, open_service, scorer_spec
 from workers.services.prices import price_of
 from workers.settings import Settings
 
+WITHDRAWN = "Microsoft withdrew emotion, gender and age from Azure Face on 30 June 2023: an account may be refused them"
 CHECK_S = 5.0
 """How long a container gets to say that it is there."""
 
@@ -64,6 +66,7 @@ def _azure(settings: Settings) -> Iterator[Finding]:
             yield _container("azure", settings.azure_endpoint, service.is_ready)
             return
     yield _cloud("azure", f"{settings.azure_endpoint}: its key can be read", settings)
+    yield Finding(what("azure"), Verdict.NOTE, WITHDRAWN, LOCAL)
 
 
 def _rekognition(settings: Settings) -> Iterator[Finding]:

@@ -52,7 +52,7 @@ def test_a_key_in_order_is_said_so_with_what_a_call_would_cost_and_nothing_is_se
     file = tmp_path / "key"
     file.write_text(CANARY)
     file.chmod(0o600)
-    (azure, amazon) = found(
+    azure, withdrawn, amazon = found(
         monkeypatch,
         MOODREEL_AZURE_ENDPOINT=CLOUD,
         MOODREEL_AZURE_KEY_FILE=str(file),
@@ -64,6 +64,9 @@ def test_a_key_in_order_is_said_so_with_what_a_call_would_cost_and_nothing_is_se
     assert (azure.verdict, amazon.verdict) == (Verdict.OK, Verdict.OK)
     assert azure.found == f"{CLOUD}: its key can be read; nothing was sent"
     assert azure.hint == "`moodreel doctor --service azure` makes one call, about 0.0008 USD (MOODREEL_PRICES)"
+    assert withdrawn.verdict is Verdict.NOTE
+    assert "30 June 2023" in withdrawn.found
+    assert "--scorer ferplus" in withdrawn.hint
     assert amazon.found == "region eu-west-1, credentials of boto3's env; nothing was sent"
     assert amazon.hint == "`moodreel doctor --service rekognition` makes one call, about 0.001 USD (list price)"
     assert CANARY not in f"{azure}{amazon}"
