@@ -104,7 +104,8 @@ def _seen(store: "Store", job: "JobRecord", since: "datetime", elapsed_s: float)
     from workers.tally import DeskCounts
 
     now, done = store.jobs.counts(job.id), PaceStore(store.engine).done_since(job.id, since)
-    cancelled = store.jobs.get(job.id).state is JobState.CANCELLED
-    ending = Ending.CANCELLED if cancelled else Ending.FINISHED if now.finished else Ending.INTERRUPTED
+    ending = Ending.FINISHED if now.finished else Ending.INTERRUPTED
+    if (record := store.jobs.get(job.id)).state is JobState.CANCELLED:
+        ending = Ending.CANCELLED if record.stop_reason is None else Ending.STOPPED
     desk = DeskCounts(segments=done.segments, frames=done.frames, media_s=done.media_s)
     return RunOutcome(ending, now, desk, elapsed_s)
