@@ -35,6 +35,8 @@ class Bookkeeper:
     def __init__(self, ledger: LedgerStore) -> None:
         self._ledger = ledger
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._door = threading.Lock()
+        self._is_over = False
         self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
         self._thread.start()
 
@@ -51,10 +53,12 @@ class Bookkeeper:
         """How it ended, and what it brought."""
         self._write(receipt, self._close)
 
-    def end(self) -> None:
-        """Write what waits, and stop."""
-        self._entries.put(None)
-        self._thread.join()
+    def end(self, patience_s: float) -> None:
+        """Write what waits, within so many seconds, and take nothing more."""
+        with self._door:
+            self._is_over = True
+            self._entries.put(None)
+        self._thread.join(patience_s)
 
     def _drop(self, ids: Sequence[int]) -> Sequence[None]:
         self._ledger.drop_calls(ids)
@@ -66,7 +70,10 @@ class Bookkeeper:
 
     def _write(self, value: Any, write: Callable[[Sequence[Any]], Sequence[Any]]) -> Any:
         done: Future[Any] = Future()
-        self._entries.put(_Entry(value, write, done))
+        with self._door:
+            if self._is_over:  # or a call that comes back late would wait for ever
+                raise DatabaseUnavailable("the ledger is closed: this process ends", "`moodreel resume` goes on")
+            self._entries.put(_Entry(value, write, done))
         return done.result()
 
     def _run(self) -> None:

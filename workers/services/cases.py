@@ -66,8 +66,19 @@ class Item:
     number: int
     """Of the face in its frame; 0 for a whole picture."""
     content: Content
+    came_at: float = 0.0
+    """When it came into its line, on the monotonic clock."""
+    goes_alone: bool = False
+    """It was not seen among others, or may be what is wrong with them."""
     tries: int = 0
-    """Calls that it travelled with and that failed."""
+    """Calls that it travelled with and that failed, while others went well."""
+    tried_at: int = -1
+    """How many calls had gone well when the last of these failed."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether its answer is still of use."""
+        return self.case.ending is None
 
     @property
     def at(self) -> tuple[int, int]:

@@ -127,7 +127,7 @@ class ServiceScoring:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         if self._book is not None:
-            self._book.end()
+            self._book.end(LEAVE_S)
         self._counters.close()
 
     def _line(self, job_id: str, spec: AnalysisSpec) -> Line | None:
@@ -174,27 +174,40 @@ class ServiceScoring:
     def _ask(self, line: Line) -> None:
         """How many a call takes: only the service knows."""
         answer: int | ServiceError
+        asked_at = time.monotonic()
         try:
             answer = line.counter.account.service.faces_a_call()  # type: ignore[union-attr]  # of a CropService's line
         except ServiceError as error:
             answer = error
+        except Exception as error:
+            log.exception("action=asking-broken", scorer=line.counter.account.scorer)
+            answer = _broken(line, error)
         with self._changed:
-            self._waiting.asked(line, answer)
+            self._waiting.asked(line, answer, asked_at)
             self._changed.notify_all()
 
     def _call(self, line: Line, items: Sequence[Item]) -> None:
         account = line.counter.account
         try:
-            landed = account.call(line.job_id, items)
+            landed = account.call(line.job_id, items, lambda: self._is_wanted(line, items))
         except Exception as error:
-            # The boundary of a caller's thread: what is unforeseen costs these segments a failure, not the others.
+            # The boundary of a caller's thread: what is unforeseen costs no thread, and no other call's segments.
             log.exception("action=call-broken", scorer=account.scorer)
-            reason = f"calling {account.scorer} broke: unexpected {type(error).__name__}"
             with self._changed:
-                self._waiting.broke(items, Problem("service.error", reason, "please report this", permanent=False))
+                self._waiting.broke(line, items, _broken(line, error).problem)
+                self._changed.notify_all()
             return
         with self._changed:
             self._waiting.land(line, items, landed)
             self._changed.notify_all()
         if landed.is_spent:
             self._counters.stop_job(line.job_id)
+
+    def _is_wanted(self, line: Line, items: Sequence[Item]) -> bool:
+        """Whether a call that waits for its turn shall still be made; asked without the lock, for a moment's truth."""
+        return line.is_open(time.monotonic()) and any(item.is_wanted for item in items)
+
+
+def _broken(line: Line, error: Exception) -> ServiceError:
+    reason = f"calling {line.counter.account.scorer} broke: unexpected {type(error).__name__}"
+    return ServiceError("service.error", reason, "please report this")
