@@ -206,4 +206,5 @@ def overlap(one: Box, other: Box) -> float:
     width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     common = max(0.0, width) * max(0.0, height)
-    return common / (one[2] * one[3] + other[2] * other[3] - common)
+    whole = one[2] * one[3] + other[2] * other[3] - common
+    return common / whole if whole > 0 else 0.0
