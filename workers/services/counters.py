@@ -69,7 +69,7 @@ class Counters:
 
     def closed_s(self, now: float) -> float:
         """How long the account that is closed longest will be."""
-        return max((counter.closed_until - now for counter in tuple(self._counters.values())), default=0.0)
+        return max((0.0, *(counter.closed_until - now for counter in tuple(self._counters.values()))))
 
     def closed(self, now: float) -> tuple[str, ...]:
         """The scorers of accounts that are closed."""
@@ -96,9 +96,14 @@ class Counters:
         draw_in_one_thread()
         name = spec.scorer.name
         price = price_of(name, self._settings.prices).of(1)
+        rate = parse_rate(rate_text) if rate_text else None
         opened = open_service(spec, self._settings)
-        rate = parse_rate(rate_text) if rate_text else Rate(opened.service.card.rate_per_s, 1.0)
-        return Account(name, opened.service, self._gate(opened, rate), price, book, self._stopping)
+        try:
+            gate = self._gate(opened, rate or Rate(opened.service.card.rate_per_s, 1.0))
+        except StoreError:
+            opened.service.__exit__(None, None, None)
+            raise
+        return Account(name, opened.service, gate, price, book, self._stopping)
 
     def _gate(self, opened: Opened, rate: Rate) -> RateGate:
         account = account_id(*opened.account)
