@@ -5,7 +5,6 @@ their leases alive as long as its owner comes by.
 """
 
 import os
-import queue
 import socket
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from db.errors import StoreError
 from db.records import ClaimedSegment, Fence, FileIdentity, MediaKind, Problem, SegmentCommit, SegmentFailure
 from db.store import Store
 from workers.analysis import AnalysisSpec
+from workers.awaited import Awaited
 from workers.errors import MachineFault
 from workers.hashing import never
 from workers.limits import PROBE_BYTES_PER_S
@@ -48,8 +48,6 @@ PHOTO_BATCH = 16
 FETCH_AHEAD = 2
 """Claims whose files are on their way at most, before no more are taken; a batch of photos may go beyond."""
 LOOK_EVERY_S = 0.1
-AWAITED_S = 900.0
-"""How long a service may say nothing at all before the segments that wait for it are let go of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Desk:
         self, store: Store, owner: str, places: Places, terms: Terms, services: "ServiceScoring | None" = None
     ) -> None:
         self._segments = store.segments
-        self._services = services
+        self._awaited = Awaited(services)
         self._owner = owner
         self._places = places
         self._terms = terms
@@ -87,9 +85,6 @@ class Desk:
         self._singles: deque[ClaimedSegment] = deque()
         self._coming: list[ClaimedSegment] = []
         self._outbox = Outbox(store.segments, self._let_go)
-        self._mailbox: queue.SimpleQueue[Scored | Failed | Returned] = queue.SimpleQueue()
-        self._awaiting = 0
-        self._heard = 0.0
         self._extended = time.monotonic()
         self._looking_until = 0.0
 
@@ -111,7 +106,7 @@ class Desk:
     @property
     def is_awaiting(self) -> bool:
         """Whether a service has segments of ours, and was heard of lately."""
-        return self._awaiting > 0 and time.monotonic() < self._heard + AWAITED_S
+        return self._awaited.is_hopeful
 
     @property
     def fences(self) -> list[Fence]:
@@ -148,12 +143,12 @@ class Desk:
         spec = AnalysisSpec.from_json(claim.spec_json)
         if give_of(spec) is Give.SCORES:
             self._commit(claim, result)
-        elif self._services is None:
-            raise RuntimeError("nobody here calls services")
-        else:
-            self._awaiting += 1
-            self._heard = time.monotonic()
-            self._services.submit(claim, spec, result, self._mailbox)
+            return
+        try:
+            self._awaited.hand_over(claim, spec, result)
+        except StoreError as error:  # what is paid for cannot be read: to ask for it again would cost as much again
+            log.warning("action=segment-not-sent", segment=claim.fence.segment_id, reason=str(error))
+            self._outbox.give_back([claim.fence], LATER_S)
 
     def failed(self, claim: ClaimedSegment, problem: Problem, delay_s: float = 0.0) -> None:
         """A segment failed once; it may be tried again after so long."""
@@ -170,8 +165,7 @@ class Desk:
 
     def withdraw(self, *, at_once: bool = False, segment_ids: Sequence[int] | None = None) -> None:
         """Have the services send nothing more of ours (or of these); may be called from another thread."""
-        if self._services is not None:
-            self._services.withdraw(self._mailbox, at_once=at_once, segment_ids=segment_ids)
+        self._awaited.withdraw(at_once=at_once, segment_ids=segment_ids)
 
     def turn(self) -> None:
         """Hear the services, write what is due and hold on to what is in hand. Call it a few times a second."""
@@ -188,7 +182,10 @@ class Desk:
     def extend(self) -> None:
         """Hold on to what is in hand; may be called from another thread."""
         self._extended = time.monotonic()
-        self._let_go(self._segments.extend(self.fences, self._terms.lease_s))
+        lost = self._segments.extend(self.fences, self._terms.lease_s)
+        self._let_go(lost)
+        if lost:  # another has them, who pays for their faces too; or they are forgotten, and must not be sent anywhere
+            self.withdraw(segment_ids=[fence.segment_id for fence in lost])
 
     def flush(self) -> None:
         """Write every outcome that waits. Raises a StoreError when the database cannot take it; then all is kept."""
@@ -274,10 +271,8 @@ class Desk:
 
     def _hear(self) -> None:
         """What came back from the services."""
-        while not self._mailbox.empty():
-            self._awaiting -= 1
-            self._heard = time.monotonic()
-            match self._mailbox.get():
+        for ending in self._awaited.endings():
+            match ending:
                 case Scored(claim, result, unscored):
                     self.counts.unscored += unscored
                     self._commit(claim, result)

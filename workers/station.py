@@ -160,8 +160,15 @@ class Station:
         while bench.desk.is_awaiting:
             if self.stopping:
                 bench.desk.withdraw(at_once=self._at_once)
-            bench.desk.turn()
+            try:
+                bench.desk.turn()
+            except StoreError as error:  # what is paid for is kept until it can be written
+                log.warning("action=answers-wait", reason=str(error))
+                self._closing.wait(DATABASE_PAUSE_S)
             time.sleep(LOOK_EVERY_S)
+        # Services that were silent for too long: who has these segments next shall not pay beside us.
+        bench.desk.withdraw(at_once=True)
+        bench.desk.turn()
 
     def _await_room(self, bench: Bench) -> None:
         """While services have more than enough to send, find no more faces."""
