@@ -134,6 +134,8 @@ class Runner:
         eager = not stopping and self._intake is not None and self._intake.eager
         for event in self._supervisor.events(0.0 if eager else WAIT_S):
             self._hear(event)
+        if stopping:  # at every turn: what children finish now comes too late to be sent
+            self._desk.withdraw(at_once=self._stop.level > 1)
         self._desk.turn()
         is_dry = self._walked and not self._supervisor.pending and time.monotonic() < self._clock.dry_until
         no_service = self._calls.mind(more=not (stopping or is_dry))
@@ -226,12 +228,10 @@ class Runner:
     def _break(self, why: CannotWork) -> None:
         if self._broken is None:
             self._broken = why
-            self._desk.withdraw()
             self._desk.give_back_singles()
             self._supervisor.stop_now()
 
     def _slow_down(self, level: int) -> None:
-        self._desk.withdraw(at_once=level > 1)
         self._desk.give_back_singles()
         if level == 1:
             self._progress.say("finishing what is running; press Ctrl-C again to stop now")
