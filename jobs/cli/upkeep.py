@@ -130,7 +130,7 @@ def _analyse(settings: "Settings", media: Path) -> int:
 def _show_query(settings: "Settings", folder: Path) -> None:
     from db.query import open_query
     from jobs.cli.output import say
-    from jobs.cli.results import query_url, show_rows
+    from jobs.cli.querying import query_url, show_rows
 
     say(f'\n$ moodreel query "{DEMO_QUERY}" --database {folder / "moodreel.db"}')
     with open_query(query_url(settings), DEMO_QUERY, {}, DEMO_TIMEOUT_S) as result:
