@@ -25,8 +25,10 @@ SHORT_ID = 8
 
 def exit_code(outcome: RunOutcome) -> ExitCode:
     """How the command ends."""
-    if outcome.ending is not Ending.FINISHED:
+    if outcome.ending not in (Ending.FINISHED, Ending.STOPPED):
         return ExitCode.INTERRUPTED
+    if outcome.ending is Ending.STOPPED:
+        return ExitCode.SOME_FAILED
     return ExitCode.SOME_FAILED if outcome.counts.files_failed else ExitCode.OK
 
 
@@ -147,6 +149,7 @@ _ENDINGS = {
     Ending.FINISHED: "finished",
     Ending.INTERRUPTED: "interrupted",
     Ending.CANCELLED: "was cancelled",
+    Ending.STOPPED: "was stopped",
 }
 
 
