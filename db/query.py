@@ -4,13 +4,12 @@ The SQL is never parsed to judge it. SQLite opens the file read-only under an au
 declares a cursor in a READ ONLY transaction as a login that is no superuser (db.query_postgres).
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from db.engine import dispose, open_engine, parse_url
 from db.migrate import prepare
-from db.query_answer import QueryResult
+from db.query_answer import QueryResult, Run
 from db.query_params import read_params
 
 TIMEOUT_S = 60.0
@@ -27,20 +26,29 @@ def open_query(
     for anything but a statement that reads, and the errors of opening a database.
     """
     given = read_params(sql, params or {})
+    with open_reader(url, timeout_s) as run:
+        yield run(sql, given)
+
+
+@contextmanager
+def open_reader(url: str, timeout_s: float = TIMEOUT_S) -> Iterator[Run]:
+    """Runs statements that read, all of one moment of the database and within one `timeout_s`: one after the other, an
+    answer can be read until the next statement is run.
+    """
     engine = open_engine(url)
     try:
         prepare(engine, create=False)  # also rolls back what a killed writer left half-written
     finally:
         dispose(engine)
-    with _reader(url)(url, sql, given, timeout_s) as answer:
-        yield answer
+    with _reader(url)(url, timeout_s) as run:
+        yield run
 
 
-def _reader(url: str) -> Any:
+def _reader(url: str) -> Callable[[str, float], AbstractContextManager[Run]]:
     if parse_url(url).get_backend_name() == "sqlite":
-        from db.query_sqlite import read_sqlite
+        from db.query_sqlite import sqlite_reader
 
-        return read_sqlite
-    from db.query_postgres import read_postgres
+        return sqlite_reader
+    from db.query_postgres import postgres_reader
 
-    return read_postgres
+    return postgres_reader

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from psycopg.types.numeric import Int4, Int8, NumericLoader
 
 from db.engine import first_line, parse_url, translated_driver
 from db.errors import QueryRefused
-from db.query_answer import BATCH_ROWS, Batch, QueryResult, refused
+from db.query_answer import BATCH_ROWS, Batch, QueryResult, Run, refused
 from db.query_params import Value, spelled
 
 _READ_ONLY = "query only reads: one SELECT, from tables and views of this database"
@@ -38,16 +38,21 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO moodreel_rea
 
 
 @contextmanager
-def read_postgres(url: str, sql: str, params: Mapping[str, Value], timeout_s: float) -> Iterator[QueryResult]:
-    """See `db.query.open_query`."""
-    with _meanings(timeout_s), closing(_connect(url, timeout_s)) as connection:
+def postgres_reader(url: str, timeout_s: float) -> Iterator[Run]:
+    """See `db.query.open_reader`."""
+    with _meanings(timeout_s), closing(_connect(url, timeout_s)) as connection, ExitStack() as answer:
         _refuse_powerful(connection)
         budget = _Budget(timeout_s)
-        with connection.cursor(name="answer") as cursor:
-            with budget.running():
+
+        def run(sql: str, params: Mapping[str, Value]) -> QueryResult:
+            answer.close()
+            cursor = answer.enter_context(connection.cursor(name="answer"))
+            with _meanings(timeout_s), budget.running():
                 _declare(cursor, _query(sql), params)
             columns = tuple(column.name for column in cursor.description or ())
-            yield QueryResult(columns, _batches(cursor, budget, timeout_s))
+            return QueryResult(columns, _batches(cursor, budget, timeout_s))
+
+        yield run
 
 
 def _connect(url: str, timeout_s: float) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -56,6 +61,7 @@ def _connect(url: str, timeout_s: float) -> "psycopg.Connection[tuple[Any, ...]]
     address = parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     connection = psycopg.connect(address, options=options, connect_timeout=10)
     connection.read_only = True
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # several statements see one moment
     # The values that SQLite gives: whole numbers and fractions as such, times as readable text.
     connection.adapters.register_loader("numeric", _NumberLoader)
     connection.adapters.register_loader("timestamptz", _TimeLoader)

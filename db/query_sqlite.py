@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from db.engine import BUSY_TIMEOUT_MS, parse_url, translated
-from db.query_answer import BATCH_ROWS, Batch, QueryResult, refused
+from db.query_answer import BATCH_ROWS, Batch, QueryResult, Run, refused
 from db.query_guard import PRAGMAS, READ_ONLY, Guard
 from db.query_params import Value, spelled
 
@@ -17,8 +17,8 @@ _STEPS_BETWEEN_LOOKS = 10_000
 
 
 @contextmanager
-def read_sqlite(url: str, sql: str, params: Mapping[str, Value], timeout_s: float) -> Iterator[QueryResult]:
-    """See `db.query.open_query`."""
+def sqlite_reader(url: str, timeout_s: float) -> Iterator[Run]:
+    """See `db.query.open_reader`."""
     file = Path(str(parse_url(url).database)).absolute()
     with _meanings(timeout_s):
         connection = sqlite3.connect(
@@ -28,12 +28,16 @@ def read_sqlite(url: str, sql: str, params: Mapping[str, Value], timeout_s: floa
         budget = _Budget(connection, timeout_s)
         guard = Guard()
         _restrict(connection, guard)
-        values = {name: value.text if value.number is None else value.number for name, value in params.items()}
-        with _meanings(timeout_s, guard), budget.running():
-            cursor = connection.execute(_query(sql, params), values)
-        if cursor.description is None:
-            raise refused("the query gives no rows", READ_ONLY)
-        yield QueryResult(tuple(column[0] for column in cursor.description), _batches(cursor, budget, timeout_s))
+
+        def run(sql: str, params: Mapping[str, Value]) -> QueryResult:
+            values = {name: value.text if value.number is None else value.number for name, value in params.items()}
+            with _meanings(timeout_s, guard), budget.running():
+                cursor = connection.execute(_query(sql, params), values)
+            if cursor.description is None:
+                raise refused("the query gives no rows", READ_ONLY)
+            return QueryResult(tuple(column[0] for column in cursor.description), _batches(cursor, budget, timeout_s))
+
+        yield run
 
 
 def _query(sql: str, params: Mapping[str, Value]) -> str:
@@ -69,6 +73,7 @@ def _restrict(connection: sqlite3.Connection, guard: Guard) -> None:
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES)
+    connection.execute("BEGIN")  # what follows is of one moment, and no statement may end it
     connection.set_authorizer(guard)
 
 
