@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from db import export
+from db import export, export_tables
 from db.describe import described
 from db.errors import StoreError
 from db.export import TABLES, open_export
@@ -76,9 +76,9 @@ def test_the_order_and_the_rows_do_not_depend_on_how_many_are_read_at_once(
     store: Store, job: JobRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = {table: read(store, job.id, table) for table in TABLES}
-    monkeypatch.setattr(export, "PAGE_FILES", 2)
-    monkeypatch.setattr(export, "CHUNK_ROWS", 3)
-    monkeypatch.setattr(export, "ALONE_ROWS", 4)
+    monkeypatch.setattr(export_tables, "PAGE_FILES", 2)
+    monkeypatch.setattr(export_tables, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(export_tables, "ALONE_ROWS", 4)
     monkeypatch.setattr(export, "BATCH_ROWS", 1)
     assert {table: read(store, job.id, table) for table in TABLES} == expected
 
