@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+Opener = Callable[[AnalysisSpec, Settings], Opened]
+"""Opens the service of an analysis without calling it: `open_service`. Raises SettingsError."""
+
 SPENT = "its budget for calls is spent"
 
 
@@ -37,12 +40,14 @@ class Counters:
         redis_url: str | None,
         share: Callable[[], int],
         stopping: threading.Event,
+        opener: Opener = open_service,
     ) -> None:
         self._store = store
         self._settings = settings
         self._redis_url = redis_url
         self._share = share
         self._stopping = stopping
+        self._opener = opener
         self._counters: dict[tuple[AnalysisSpec, str], Counter] = {}
         self._gates: dict[tuple[str, str], RateGate] = {}
         self._misset: Trouble | None = None
@@ -97,7 +102,7 @@ class Counters:
         name = spec.scorer.name
         price = price_of(name, self._settings.prices).of(1)
         rate = parse_rate(rate_text) if rate_text else None
-        opened = open_service(spec, self._settings)
+        opened = self._opener(spec, self._settings)
         try:
             gate = self._gate(opened, rate or Rate(opened.service.card.rate_per_s, 1.0))
         except StoreError:

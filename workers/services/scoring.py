@@ -26,7 +26,8 @@ from workers.scoring.catalogue import give_of
 from workers.services.base import ServiceError
 from workers.services.bookkeeper import Bookkeeper
 from workers.services.cases import Failed, Item, Mailbox, open_case, recall
-from workers.services.counters import Counters
+from workers.services.catalogue import open_service
+from workers.services.counters import Counters, Opener
 from workers.services.lines import Line, Trouble
 from workers.services.waiting import LOOK_EVERY_S, Waiting
 from workers.settings import Settings
@@ -57,12 +58,12 @@ class Manners:
 class ServiceScoring:
     """All calls of one process. Any thread may use it."""
 
-    def __init__(self, store: Store, settings: Settings, manners: Manners) -> None:
+    def __init__(self, store: Store, settings: Settings, manners: Manners, opener: Opener = open_service) -> None:
         self._ledger = LedgerStore(store.engine, store.patience_s)
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._book: Bookkeeper | None = None
-        self._counters = Counters(store, settings, manners.redis_url, manners.share, self._stopping)
+        self._counters = Counters(store, settings, manners.redis_url, manners.share, self._stopping, opener)
         self._waiting = Waiting(is_patient=manners.is_patient, linger_s=manners.linger_s)
         self._threads: list[threading.Thread] = []
 

@@ -95,6 +95,7 @@ class Waiting:
             line.counter.went_well(time.monotonic())
         if landed.is_spent:
             line.spent_until = time.monotonic() + SPENT_S
+        if time.monotonic() < line.spent_until:  # it, and whatever stood behind it
             self._return(line.items, 0.0)
         if landed.later_s is not None:
             # A turn may be had up to LONG_S ahead: no use to ask before.
