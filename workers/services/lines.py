@@ -39,6 +39,10 @@ class Counter:
     """The account as its callers see it together: open, closed for a while, or in trouble."""
 
     account: "Account"
+    flying: int = 0
+    """Calls under way."""
+    is_proven: bool = False
+    """One was answered since it was last closed. Until then they go one by one: a refusal is met once, not by all."""
     answered: int = 0
     """Calls that went well."""
     in_a_row: int = 0
@@ -58,7 +62,7 @@ class Counter:
         self.answered += 1
         self.acquit()
         if now >= self.closed_until:
-            self.trouble = None
+            self.is_proven, self.trouble = True, None
 
     def acquit(self) -> None:
         """The service is not to blame for what failed."""
@@ -81,6 +85,7 @@ class Counter:
         """It is taken for unreachable, or for one that will have none of us."""
         is_final = isinstance(error, Refused)
         self.acquit()
+        self.is_proven = False
         self.trouble = Trouble(error.problem, is_final, self.account.scorer)
         self.close(now + (REFUSED_S if is_final else UNREACHABLE_S))
 
@@ -127,7 +132,8 @@ class Line:
 
         What does not fill a call waits for more, unless `eager`.
         """
-        if self.is_asking or not self.is_open(now) or not (self.waiting or self.alone):
+        waits_for_the_first = self.counter.flying > 0 and not self.counter.is_proven
+        if self.is_asking or waits_for_the_first or not self.is_open(now) or not (self.waiting or self.alone):
             return None
         if self.most is None:
             self.is_asking = True
