@@ -3,7 +3,7 @@
 import time
 from collections import Counter as Tally
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pytest
 from hypothesis import settings
@@ -48,6 +48,11 @@ class Room:
         load = self.waiting.take()
         assert load is not None
         return load[0], list(load[1])
+
+    def proven(self) -> Self:
+        """The same with an account that has answered before."""
+        self.counter.is_proven = True
+        return self
 
     def open_again(self) -> None:
         """Time passes."""
@@ -128,7 +133,7 @@ def test_a_service_that_is_away_is_not_blamed_on_the_last_picture() -> None:
 
 
 def test_calls_that_a_moment_of_outage_ended_together_count_once() -> None:
-    room = Room(most=1)
+    room = Room(most=1).proven()
     for _ in range(2 * MOST_IN_A_ROW):
         room.come(1)
     loads = [room.take() for _ in range(2 * MOST_IN_A_ROW)]
@@ -141,7 +146,7 @@ def test_calls_that_a_moment_of_outage_ended_together_count_once() -> None:
 
 @pytest.mark.logs_errors
 def test_a_call_that_comes_home_late_neither_opens_a_closed_account_nor_hides_why() -> None:
-    room = Room(most=1)
+    room = Room(most=1).proven()
     for _ in range(3):
         room.come(1)
     loads = [room.take() for _ in range(3)]
@@ -152,6 +157,24 @@ def test_a_call_that_comes_home_late_neither_opens_a_closed_account_nor_hides_wh
     assert room.counter.closed_until == closed_until
     assert room.counter.trouble is not None
     assert len(room.box.endings) == 3  # the last waits for nothing
+
+
+@pytest.mark.logs_errors
+def test_until_one_is_answered_calls_go_one_at_a_time_so_that_a_refusal_is_met_once() -> None:
+    room = Room(most=1)
+    for _ in range(4):
+        room.come(1)
+    line, items = room.take()
+    assert room.waiting.take() is None
+    room.waiting.land(line, items, answered(items))
+    loads = [room.take(), room.take()]
+    room.waiting.land(*loads[0], failed(loads[0][1], "refused"))
+    room.waiting.land(*loads[1], answered(loads[1][1]))
+    room.open_again()
+    room.come(1)
+    room.come(1)
+    room.take()
+    assert room.waiting.take() is None
 
 
 @pytest.mark.logs_errors
@@ -229,7 +252,7 @@ def test_a_break_in_our_own_code_costs_only_the_segment_that_it_is_about() -> No
 
 
 def test_a_spent_budget_returns_what_waits_and_keeps_what_is_under_way() -> None:
-    room = Room(most=1)
+    room = Room(most=1).proven()
     room.come(1)
     room.come(1)
     room.come(1)

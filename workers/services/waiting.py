@@ -77,6 +77,7 @@ class Waiting:
             if items is not None:
                 self._lines[key] = self._lines.pop(key)  # another's turn next time
                 line.flying += 1
+                line.counter.flying += 1
                 for case in _cases(items):
                     case.flying += 1
                 return line, items
@@ -146,6 +147,7 @@ class Waiting:
     def _down(self, line: Line, items: Iterable[Item]) -> None:
         """What was under way is no more; a case that did not wait for it has ended."""
         line.flying -= 1
+        line.counter.flying -= 1
         for case in _cases(items) & self._cases:
             case.flying -= 1
 
