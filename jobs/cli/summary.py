@@ -137,6 +137,8 @@ def _totals(store: Store, job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
     elif outcome.ending is Ending.FINISHED and counts.segments and counts.done == counts.segments:
         yield "0 segments run: everything had been analysed before"
     yield from bill_lines(bill_of(store, job.id), job)
+    if desk.unscored:
+        yield f"{numbered(desk.unscored, 'face')} left without scores by the service: the column attributes says why"
     if job.stop_reason is not None:
         yield f"stopped: {printable(job.stop_reason)}"
 
@@ -185,6 +187,7 @@ def _as_json(store: Store, job: JobRecord, outcome: RunOutcome) -> dict[str, Any
         "frames_run": outcome.desk.frames,
         "cpu_s": round(outcome.desk.cpu_s, 3),
         "stages_s": {name: round(seconds, 3) for name, seconds in outcome.desk.stages_s.items()},
+        "unscored": outcome.desk.unscored,
         "counts": asdict(outcome.counts),
         "problems": overview.problem_count(job.id),
         "stop_reason": job.stop_reason,

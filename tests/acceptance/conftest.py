@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.fleets import Rows, undisturbed
-from tests.acceptance.folders import forty_files
+from tests.acceptance.folders import forty_files, twelve_faces
 from tests.support.fleet import Fleet
 from tests.support.postgres import Server
 
@@ -15,6 +15,12 @@ from tests.support.postgres import Server
 def forty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty small recordings, two of them unreadable."""
     return forty_files(tmp_path_factory.mktemp("forty"))
+
+
+@pytest.fixture(scope="session")
+def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings with twelve faces."""
+    return twelve_faces(tmp_path_factory.mktemp("twelve"))
 
 
 @pytest.fixture(scope="module")

@@ -62,3 +62,11 @@ def forty_files(folder: Path) -> Path:
     (folder / "clips" / "not a video.mp4").write_text("this is text")
     (folder / "empty.jpg").write_bytes(b"")
     return folder
+
+
+def twelve_faces(folder: Path) -> Path:
+    """Eight photos and a clip of one second, which at four frames a second shows a face four times."""
+    for number in range(8):
+        write_photo(folder / f"{number}.jpg", number)
+    write_clip(folder / "clip.mp4", 9, seconds=1)
+    return folder

@@ -3,9 +3,10 @@
 What it does follows recorded exchanges and the documentation; what neither tells is a rule that can be switched.
 """
 
+import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -152,9 +153,12 @@ class AzureStandIn(StandIn):
 
     def fault(self, name: str, request: Request) -> Response | None:
         """Answers that were seen of it, or are known of gateways before it."""
-        del request
         if name == "429":
             return self.too_many(1.0)
+        if name in ("fewer", "none"):
+            good = self.serve(request)
+            seen = json.loads(good.body)
+            return replace(good, body=json.dumps(seen[:-1] if name == "fewer" else []).encode())
         if name == "echo-key":
             return _plain(401, "401", f"The key {self.rules.keys[0]} is not known.")
         return _FAULTS.get(name)
@@ -170,6 +174,8 @@ def _plain(status: int, code: str, message: str) -> Response:
 
 
 _FAULTS = {
+    "picture": _plain(400, "InvalidImage", "Decoding error, image format unsupported."),
+    "approval": _plain(403, "UnsupportedFeature", _APPROVAL),
     "503": _plain(503, "ServiceUnavailable", "The service is temporarily busy."),
     "500": _plain(500, "InternalServerError", "Unexpected error."),
     "408": _plain(408, "OperationTimeOut", "Request timed out."),
