@@ -140,11 +140,11 @@ def _show_query(settings: "Settings", folder: Path) -> None:
 def _export(settings: "Settings", folder: Path) -> None:
     from jobs.cli.output import say
     from jobs.cli.working import open_store
-    from jobs.export.files import export_job
+    from jobs.export.job import ExportRequest, export_job
 
     say("")
     with open_store(settings) as store:
         job = store.jobs.find("latest")
         for name in ("emotions.csv", "emotions.parquet"):
-            rows = export_job(store, job, "emotions", None, folder / name, force=True)
+            rows = export_job(store, job, ExportRequest(folder / name, force=True))
             say(f"{rows:,} rows exported: {folder / name}")

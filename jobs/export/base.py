@@ -31,6 +31,8 @@ class Field:
 
     name: str
     kind: Kind
+    sentence: str = ""
+    """What it holds, and in which unit."""
 
 
 class TableWriter(Protocol):

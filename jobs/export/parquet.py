@@ -16,12 +16,12 @@ _TYPES = {Kind.TEXT: pa.string(), Kind.JSON: pa.string(), Kind.INTEGER: pa.int64
 
 
 class ParquetWriter:
-    """A Parquet file; `notes` go into its metadata under `moodreel.`."""
+    """A Parquet file; `notes` go into its metadata under `moodreel.`, what a column holds into that of the column."""
 
     def __init__(self, sink: "Path | IO[bytes]", fields: Sequence[Field], notes: Notes) -> None:
         self._fields = fields
         metadata = {f"moodreel.{key}": value for key, value in notes.items()}
-        self._schema = pa.schema([(field.name, _TYPES[field.kind]) for field in fields], metadata)
+        self._schema = pa.schema([_arrow_field(field) for field in fields], metadata)
         text = [field.name for field in fields if field.kind in (Kind.TEXT, Kind.JSON)]
         self._writer = pq.ParquetWriter(sink, self._schema, compression="zstd", use_dictionary=text)
         self._batches: list[Any] = []
@@ -53,6 +53,11 @@ class ParquetWriter:
         if table.num_rows:
             self._writer.write_table(table, row_group_size=max(ROW_GROUP, table.num_rows))
         self._batches, self._waiting = [], 0
+
+
+def _arrow_field(field: Field) -> Any:
+    about = {"description": field.sentence} if field.sentence else None
+    return pa.field(field.name, _TYPES[field.kind], metadata=about)
 
 
 def infer_fields(names: Sequence[str], rows: Batch) -> list[Field]:

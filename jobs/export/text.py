@@ -1,8 +1,8 @@
 """CSV, JSON Lines and JSON: a row at a time, nothing held back."""
 
-import csv
 import json
 import math
+import re
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Any, Self
@@ -11,12 +11,14 @@ from jobs.export.base import Batch, Field, Kind
 
 
 class CsvWriter:
-    """CSV in UTF-8 with a header line (RFC 4180, lines end in a bare newline). NULL is an empty cell."""
+    """CSV in UTF-8 with a header line (RFC 4180, lines end in a bare newline). NULL is an empty cell, an empty text is
+    a quoted one: `""`. In a table of one column NULL is quoted too, since readers pass over empty lines.
+    """
 
     def __init__(self, stream: IO[str], fields: Sequence[Field]) -> None:
         self._stream = stream
-        self._writer = csv.writer(stream, lineterminator="\n")
-        self._writer.writerow([field.name for field in fields])
+        self._null = "" if len(fields) > 1 else _EMPTY
+        self._stream.write(self._line([field.name for field in fields]))
 
     def __enter__(self) -> Self:
         return self
@@ -26,7 +28,20 @@ class CsvWriter:
 
     def write(self, rows: Batch) -> None:
         """Write some rows. Floats are written so that they read back exactly."""
-        self._writer.writerows(rows)
+        self._stream.write("".join(map(self._line, rows)))
+
+    def _line(self, row: Sequence[Any]) -> str:
+        return ",".join([self._null if value is None else _csv_cell(value) for value in row]) + "\n"
+
+
+_EMPTY = '""'
+_TO_QUOTE = re.compile(r'[",\r\n]|\A\Z')
+
+
+def _csv_cell(value: Any) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    return '"' + value.replace('"', _EMPTY) + '"' if _TO_QUOTE.search(value) else value
 
 
 class JsonLinesWriter:

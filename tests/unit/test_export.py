@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import ExitCode, JobError, UsageError
+from jobs.export import parquet
 from jobs.export.base import Field, Kind, whole_file
 from jobs.export.parquet import ParquetWriter, infer_fields, typed
 from jobs.export.text import CsvWriter, JsonLinesWriter, JsonWriter
@@ -56,6 +58,42 @@ def test_csv_reads_back_exactly_as_text(table: Rows) -> None:
     assert [float(line[2]) for line in lines if line[2]] == [row[2] for row in table if row[2] is not None]
 
 
+def cells(document: str) -> list[list[str | None]]:
+    """The cells of a CSV, None for those that are empty and not quoted."""
+    quoted = re.compile(r'"((?:[^"]|"")*)"|([^",\n]*)')
+    lines: list[list[str | None]] = [[]]
+    at = 0
+    while at < len(document):
+        found = quoted.match(document, at)
+        assert found is not None
+        bare = found[2] or None
+        lines[-1].append(bare if found[1] is None else found[1].replace('""', '"'))
+        if document[found.end()] == "\n":
+            lines.append([])
+        at = found.end() + 1
+    return lines[:-1]
+
+
+@given(rows)
+def test_csv_keeps_null_apart_from_an_empty_text(table: Rows) -> None:
+    stream = io.StringIO(newline="")
+    in_two_batches(CsvWriter(stream, FIELDS), table)
+    _, *lines = cells(stream.getvalue())
+    assert lines == [[None if cell is None else str(cell) for cell in row] for row in table]
+    makers = (str, int, float, str)
+    read = [
+        tuple(None if cell is None else make(cell) for make, cell in zip(makers, line, strict=True)) for line in lines
+    ]
+    assert read == list(table)
+
+
+def test_a_carriage_return_alone_is_quoted_and_a_row_of_one_null_is_no_empty_line() -> None:
+    stream = io.StringIO(newline="")
+    with CsvWriter(stream, FIELDS[:1]) as writer:
+        writer.write([("a\rb",), (None,), ("=1",)])
+    assert stream.getvalue() == 'name\n"a\rb"\n""\n=1\n'
+
+
 @given(rows)
 def test_json_lines_and_json_read_back_exactly_with_tags_as_objects(table: Rows) -> None:
     expected = [
@@ -67,6 +105,23 @@ def test_json_lines_and_json_read_back_exactly_with_tags_as_objects(table: Rows)
     # Lines end in a newline only: other separators that Python knows may stand within a string.
     assert [json.loads(line) for line in lines.getvalue().split("\n") if line] == expected
     assert json.loads(whole_document.getvalue()) == expected
+
+
+def test_parquet_is_typed_has_text_in_dictionaries_and_says_what_columns_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP", 10)
+    sink = io.BytesIO()
+    fields = [Field("path", Kind.TEXT), Field("time_s", Kind.REAL, "Seconds.")]
+    with ParquetWriter(sink, fields, {}) as writer:
+        for start in range(0, 25, 5):
+            writer.write([("a.mp4", float(number)) for number in range(start, start + 5)])
+    file = pq.ParquetFile(io.BytesIO(sink.getvalue()))
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    assert [group.num_rows for group in groups] == [10, 10, 5]
+    assert {group.column(0).compression for group in groups} == {"ZSTD"}
+    assert "RLE_DICTIONARY" in groups[0].column(0).encodings
+    assert "RLE_DICTIONARY" not in groups[0].column(1).encodings
+    assert file.schema_arrow.field("time_s").metadata[b"description"] == b"Seconds."
+    assert [str(kind) for kind in file.schema_arrow.types] == ["string", "double"]
 
 
 def test_the_kinds_of_a_free_query_follow_from_its_rows() -> None:
