@@ -36,12 +36,13 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One table or view, which `kind` says."""
+    """One table or view, which `kind` says. `example` is a query of it, where there is one."""
 
     name: str
     kind: Literal["table", "view"]
     sentence: str
     columns: tuple[Described, ...]
+    example: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a machine."""
@@ -66,7 +67,7 @@ def described() -> Mapping[str, Relation]:
     views = {}
     for name, sentences in raw["views"].items():
         columns = tuple(_view_column(column, sentence, known) for column, sentence in sentences.items())
-        views[name] = Relation(name, "view", _about(raw, name), columns)
+        views[name] = Relation(name, "view", _about(raw, name), columns, raw["examples"][name])
         known |= {(name, column.name): column for column in columns}
     return views | tables
 

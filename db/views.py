@@ -6,11 +6,12 @@ from importlib.resources import files
 from sqlalchemy.engine import Connection
 
 _VIEW = re.compile(r"CREATE VIEW (\w+) AS\n(.*?);\n", re.DOTALL)
+_FILES = ("views.sql", "views_time.sql")
 
 
 def definitions() -> dict[str, str]:
     """The statement of every view by its name, in the order they are made."""
-    text = (files("db") / "views.sql").read_text("utf-8")
+    text = "".join((files("db") / name).read_text("utf-8") for name in _FILES)
     return {match[1]: match[0].rstrip().rstrip(";") for match in _VIEW.finditer(text)}
 
 

@@ -43,14 +43,14 @@ JOIN job AS j ON j.id = jf.job_id;
 CREATE VIEW media_summary AS
 SELECT m.path, m.kind, m.duration_s, ma.state, ma.frames, ma.frames_with_face, ma.faces,
        avg(f.valence) AS mean_valence,
-       CAST(count(CASE WHEN f.dominant = 'neutral' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_neutral,
-       CAST(count(CASE WHEN f.dominant = 'happiness' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_happiness,
-       CAST(count(CASE WHEN f.dominant = 'surprise' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_surprise,
-       CAST(count(CASE WHEN f.dominant = 'sadness' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_sadness,
-       CAST(count(CASE WHEN f.dominant = 'anger' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_anger,
-       CAST(count(CASE WHEN f.dominant = 'disgust' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_disgust,
-       CAST(count(CASE WHEN f.dominant = 'fear' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_fear,
-       CAST(count(CASE WHEN f.dominant = 'contempt' THEN 1 END) AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_contempt,
+       CAST(count(*) FILTER (WHERE f.dominant = 'neutral') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_neutral,
+       CAST(count(*) FILTER (WHERE f.dominant = 'happiness') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_happiness,
+       CAST(count(*) FILTER (WHERE f.dominant = 'surprise') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_surprise,
+       CAST(count(*) FILTER (WHERE f.dominant = 'sadness') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_sadness,
+       CAST(count(*) FILTER (WHERE f.dominant = 'anger') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_anger,
+       CAST(count(*) FILTER (WHERE f.dominant = 'disgust') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_disgust,
+       CAST(count(*) FILTER (WHERE f.dominant = 'fear') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_fear,
+       CAST(count(*) FILTER (WHERE f.dominant = 'contempt') AS DOUBLE PRECISION) / nullif(count(f.dominant), 0) AS share_contempt,
        avg(f.neutral) AS mean_neutral,
        avg(f.happiness) AS mean_happiness,
        avg(f.surprise) AS mean_surprise,
@@ -59,13 +59,13 @@ SELECT m.path, m.kind, m.duration_s, ma.state, ma.frames, ma.frames_with_face, m
        avg(f.disgust) AS mean_disgust,
        avg(f.fear) AS mean_fear,
        avg(f.contempt) AS mean_contempt,
-       ma.faces_dropped, ma.frames_damaged, ma.frames_missing, m.width, m.height, m.codec,
+       count(f.dominant) AS faces_scored, ma.faces_dropped, ma.frames_damaged, ma.frames_missing, m.width, m.height, m.codec,
        m.id AS media, ma.analysis_id AS analysis
 FROM media_analysis AS ma
 JOIN media AS m ON m.id = ma.media_id
 LEFT JOIN face AS f ON f.media_analysis_id = ma.id
-GROUP BY ma.id, m.id, m.path, m.kind, m.duration_s, ma.state, ma.frames, ma.frames_with_face, ma.faces,
-         ma.faces_dropped, ma.frames_damaged, ma.frames_missing, m.width, m.height, m.codec, ma.analysis_id;
+-- Whatever a person narrows it by is a key, or SQLite would narrow it down only at the end.
+GROUP BY ma.id, m.id, m.path, ma.analysis_id;
 
 -- Everything that went wrong, by job file. `scope` says how much of the file is concerned.
 CREATE VIEW problems AS

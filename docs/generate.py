@@ -104,6 +104,8 @@ def schema() -> str:
         parts.append(f"## {relation.kind.capitalize()} `{relation.name}`\n\n{relation.sentence}\n")
         rows = [(f"`{column.name}`", column.type, column.sentence) for column in relation.columns]
         parts.append(_table(("column", "type", "meaning"), rows))
+        if relation.example:
+            parts.append(f"```sql\n{relation.example};\n```\n")
     return "\n".join(parts)
 
 

@@ -90,6 +90,8 @@ def schema(as_json: options.Json = False) -> None:
     for relation in relations:
         out.print(f"{relation.name} ({relation.kind}): {relation.sentence}")
         out.print(table(("column", "type", "meaning"), [(c.name, c.type, c.sentence) for c in relation.columns]))
+        if relation.example:
+            out.print(f"for example: {relation.example}")
         out.print()
 
 
