@@ -79,5 +79,10 @@ def client(media: Path, cwd: Path, *, settings: dict[str, str] | None = None, **
         yield Client(server, media, cwd, settings or {})
 
 
+def asked(media: Path, scorer: str, *options: str | Path) -> tuple[str | Path, ...]:
+    """The command that analyses a folder with a scorer."""
+    return ("run", media, "--scorer", scorer, "--every", "250ms", "--workers", "1", "--json", *options)
+
+
 def _run(media: Path, options: tuple[str | Path, ...]) -> tuple[str | Path, ...]:
-    return ("run", media, "--scorer", "azure", "--every", "250ms", "--workers", "1", "--json", *options)
+    return asked(media, "azure", *options)

@@ -20,6 +20,7 @@ class Asked:
     query: str
     headers: dict[str, str]
     body_bytes: int
+    body_sha256: str
     status: int
     """What it was answered; 0 where the connection was cut instead."""
     billed: int

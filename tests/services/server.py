@@ -6,6 +6,7 @@ In a test, `with AzureStandIn(AzureRules(...)) as azure:`; as a process, `python
 """
 
 import argparse
+import hashlib
 import json
 import signal
 import threading
@@ -156,6 +157,7 @@ class StandIn:
             request.query,
             dict(request.headers),
             len(request.body),
+            hashlib.sha256(request.body).hexdigest(),
             response.status,
             response.billed,
         )
