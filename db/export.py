@@ -19,7 +19,7 @@ from db.export_tables import MEDIA, TABLES, Source, Statement, source_of
 from db.export_where import Condition, filtered
 from db.query_answer import meant
 
-__all__ = ["TABLES", "Choice", "Condition", "Export", "ExportColumn", "open_export"]
+__all__ = ["MEDIA", "TABLES", "Choice", "Condition", "Export", "ExportColumn", "open_export"]
 
 BATCH_ROWS = 5_000
 Batch = list[tuple[Any, ...]]
@@ -53,8 +53,9 @@ EVERYTHING = Choice()
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Columns, and rows in batches, which can be read once."""
+    """Columns, and rows in batches, which can be read once; `sentence` says what a row is."""
 
+    sentence: str
     columns: tuple[ExportColumn, ...]
     batches: Iterator[Batch]
 
@@ -80,7 +81,7 @@ def open_export(engine: Engine, job_id: str, table: str, choice: Choice = EVERYT
         names = ", ".join(f"{table}.{column.name}" for column in columns)
         batches = _rows(source.statements(connection), read, partial(_sql, names, table, choice.where))
         # Closed before its connection goes back, also where the caller breaks off.
-        yield Export(columns, opened.enter_context(closing(batches)))
+        yield Export(source.sentence, columns, opened.enter_context(closing(batches)))
 
 
 def _chosen(source: Source, table: str, choice: Choice) -> tuple[ExportColumn, ...]:

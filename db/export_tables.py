@@ -43,6 +43,7 @@ class Statement:
 class Source:
     """One table of one job: `statements`, in turn, give all its rows; `no_rows` is one of the same form."""
 
+    sentence: str
     columns: tuple[Described, ...]
     no_rows: str
     statements: Callable[[Connection], Iterator[Statement]]
@@ -52,27 +53,31 @@ class Source:
 
 def source_of(table: str, job_id: str, *, by_media: bool) -> Source:
     """Where the rows of one of TABLES come from: ordered by path, time and face, or by recording first."""
-    emotions, summary = described()["job_emotions"].columns, described()["media_summary"].columns
+    emotions, frames, summary = (described()[view] for view in ("job_emotions", "job_frames", "media_summary"))
     match table:
         case "emotions":
-            return _by_file(_OfFiles(emotions, _rows_of("face"), "faces", ("pts", "face")), job_id, by_media)
+            found = _OfFiles(emotions.sentence, emotions.columns, _rows_of("face"), "faces", ("pts", "face"))
         case "faces":
-            columns = (*emotions, *(one for one in described()["face"].columns if one.name in _MORE_OF_FACES))
-            return _by_file(_OfFiles(columns, _rows_of("face"), "faces", ("pts", "face")), job_id, by_media)
+            columns = (*emotions.columns, *(one for one in described()["face"].columns if one.name in _MORE_OF_FACES))
+            found = _OfFiles(_FACES, columns, _rows_of("face"), "faces", ("pts", "face"))
         case "frames":
-            columns = described()["job_frames"].columns
-            return _by_file(_OfFiles(columns, _rows_of("frame"), "frames", ("pts",)), job_id, by_media)
+            found = _OfFiles(frames.sentence, frames.columns, _rows_of("frame"), "frames", ("pts",))
         case "media_summary":
-            columns = (*summary, *(column for column in emotions if column.name == "tags"))
-            return _by_file(_OfFiles(columns, _summaries, None, ()), job_id, by_media)
+            columns = (*summary.columns, *(column for column in emotions.columns if column.name == "tags"))
+            found = _OfFiles(summary.sentence, columns, _summaries, None, ())
         case _:
             return _problems(job_id)
+    return _by_file(found, job_id, by_media)
+
+
+_FACES = "The rows of emotions, with landmarks and what else a service said of each face."
 
 
 @dataclass(frozen=True, slots=True)
 class _OfFiles:
     """A table whose rows belong to files: how to select those of some, who counts them, and how each file's go."""
 
+    sentence: str
     columns: tuple[Described, ...]
     select: Callable[[Sequence[Described], Sequence["_File"]], str]
     counter: str | None
@@ -99,7 +104,7 @@ def _by_file(table: _OfFiles, job_id: str, by_media: bool) -> Source:
             order = alone or ((MEDIA,) if by_media else ()) + _BY_PATH + table.key
             yield Statement(table.select(table.columns, files), ", ".join(order))
 
-    return Source(table.columns, table.select(table.columns, [_NO_FILE]), statements)
+    return Source(table.sentence, table.columns, table.select(table.columns, [_NO_FILE]), statements)
 
 
 def _rows_of(kind: str) -> Callable[[Sequence[Described], Sequence[_File]], str]:
@@ -126,11 +131,11 @@ def _summaries(columns: Sequence[Described], files: Sequence[_File]) -> str:
 
 
 def _problems(job_id: str) -> Source:
-    columns = described()["problems"].columns
-    names = ", ".join(column.name for column in columns)
+    view = described()["problems"]
+    names = ", ".join(column.name for column in view.columns)
     select = f"SELECT {names} FROM problems WHERE job = {_quoted(job_id)}"  # noqa: S608
     statement = Statement(select, "path, scope, start_s")
-    return Source(columns, f"{select} AND 1 = 0", lambda _: iter((statement,)), of_files=False)
+    return Source(view.sentence, view.columns, f"{select} AND 1 = 0", lambda _: iter((statement,)), of_files=False)
 
 
 def _files(connection: Connection, job_id: str, rows: sa.ColumnElement[int], by_media: bool) -> Iterator[_File]:
