@@ -11,9 +11,10 @@ from db.clock import now
 from db.counting import count_job, count_jobs, silence
 from db.engine import dialect_insert, patient, reading, writing
 from db.errors import Ambiguous, NotFound
+from db.progress import REOPENED
 from db.records import AnalysisRecord, FilePlace, JobCounts, JobLine, JobRecord, NewJob
 from db.schema import analysis, job, job_file, media_analysis, segment
-from db.states import JobState, MediaAnalysisState, SegmentState
+from db.states import JobState, SegmentState
 from db.text import storable
 from db.wanted import analyses_of, lock_analyses, refresh_wanted
 
@@ -264,8 +265,7 @@ def _reopen(connection: Connection, ids: sa.Select[tuple[int]]) -> None:
         sa.update(media_analysis)
         .where(media_analysis.c.id.in_(ids))
         .values(
-            state=MediaAnalysisState.OPEN,
-            completed_at=None,
+            **REOPENED,
             segments_failed=media_analysis.c.segments_failed - failed,
         )
     )

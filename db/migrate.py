@@ -20,7 +20,7 @@ from db.views import create_views, drop_views
 
 __all__ = ["HEAD", "backup", "check_file", "prepare", "revision_of", "upgrade"]
 
-HEAD = "0003"
+HEAD = "0004"
 """The schema revision of this program: the newest migration. Written down, since asking Alembic takes 0.2 s."""
 _VERSIONS = "alembic_version"
 _OURS = "media_analysis"

@@ -5,13 +5,27 @@ They equal the counted truth at the end of every transaction.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from db.clock import now
 from db.schema import face, frame, media_analysis
-from db.states import FrameStatus, MediaAnalysisState
+from db.states import FrameStatus, MediaAnalysisState, TrackState
+
+REOPENED: dict[str, Any] = {
+    "state": MediaAnalysisState.OPEN,
+    "completed_at": None,
+    "track_state": TrackState.NONE,
+    "tracks_revision": None,
+    "tracks_attempt": media_analysis.c.tracks_attempt + 1,
+    "tracks_owner": None,
+    "tracks_lease_until": None,
+}
+"""What a media analysis is once segments of it are to run again: tracks over half of it are void, and so is the claim
+of whoever is assigning some.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ __all__ = [
     "runnable",
     "segment",
     "tag",
+    "untracked",
     "worker",
 ]
 
@@ -143,6 +144,7 @@ media_analysis = Table(
     Column("tracks_lease_until", Timestamp),
     Column("created_at", Timestamp, nullable=False),
     Column("completed_at", Timestamp),
+    Column("tracks_gap_s", Double),
     UniqueConstraint("media_id", "analysis_id"),
     Index(None, "analysis_id"),
     one_of("state", MediaAnalysisState),
@@ -240,6 +242,14 @@ Index(
 # For how fast the work goes: what was done lately, among millions that were done before.
 committed = sa.text("state = 'done'")
 Index("ix_segment_committed", segment.c.updated_at, sqlite_where=committed, postgresql_where=committed)
+# Spelled alike in the index and in the claim of tracks, for the same reason.
+untracked = sa.text("state = 'complete' AND track_state <> 'assigned'")
+Index(
+    "ix_media_analysis_untracked",
+    media_analysis.c.analysis_id,
+    sqlite_where=untracked,
+    postgresql_where=untracked,
+)
 _cut_short = media.c.error_code.is_not(None)
 Index("ix_media_cut_short", media.c.id, sqlite_where=_cut_short, postgresql_where=_cut_short)
 

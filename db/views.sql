@@ -67,6 +67,38 @@ LEFT JOIN face AS f ON f.media_analysis_id = ma.id
 -- Whatever a person narrows it by is a key, or SQLite would narrow it down only at the end.
 GROUP BY ma.id, m.id, m.path, ma.analysis_id;
 
+-- One row per track: one continuous appearance of one person in one recording; no identity. Where two emotions have the
+-- same mean, the first of them dominates.
+CREATE VIEW track_summary AS
+SELECT m.path, f.track, min(f.time_s) AS start_s, max(f.time_s) AS end_s, max(f.time_s) - min(f.time_s) AS duration_s,
+       count(*) AS frames, CAST(count(*) AS DOUBLE PRECISION) / nullif(ma.frames, 0) AS share,
+       CASE WHEN avg(f.neutral) IS NULL THEN NULL
+            WHEN avg(f.neutral) >= avg(f.happiness) AND avg(f.neutral) >= avg(f.surprise) AND avg(f.neutral) >= avg(f.sadness) AND avg(f.neutral) >= avg(f.anger) AND avg(f.neutral) >= avg(f.disgust) AND avg(f.neutral) >= avg(f.fear) AND avg(f.neutral) >= avg(f.contempt) THEN 'neutral'
+            WHEN avg(f.happiness) >= avg(f.surprise) AND avg(f.happiness) >= avg(f.sadness) AND avg(f.happiness) >= avg(f.anger) AND avg(f.happiness) >= avg(f.disgust) AND avg(f.happiness) >= avg(f.fear) AND avg(f.happiness) >= avg(f.contempt) THEN 'happiness'
+            WHEN avg(f.surprise) >= avg(f.sadness) AND avg(f.surprise) >= avg(f.anger) AND avg(f.surprise) >= avg(f.disgust) AND avg(f.surprise) >= avg(f.fear) AND avg(f.surprise) >= avg(f.contempt) THEN 'surprise'
+            WHEN avg(f.sadness) >= avg(f.anger) AND avg(f.sadness) >= avg(f.disgust) AND avg(f.sadness) >= avg(f.fear) AND avg(f.sadness) >= avg(f.contempt) THEN 'sadness'
+            WHEN avg(f.anger) >= avg(f.disgust) AND avg(f.anger) >= avg(f.fear) AND avg(f.anger) >= avg(f.contempt) THEN 'anger'
+            WHEN avg(f.disgust) >= avg(f.fear) AND avg(f.disgust) >= avg(f.contempt) THEN 'disgust'
+            WHEN avg(f.fear) >= avg(f.contempt) THEN 'fear'
+            ELSE 'contempt' END AS dominant,
+       avg(f.valence) AS mean_valence,
+       avg(f.neutral) AS mean_neutral,
+       avg(f.happiness) AS mean_happiness,
+       avg(f.surprise) AS mean_surprise,
+       avg(f.sadness) AS mean_sadness,
+       avg(f.anger) AS mean_anger,
+       avg(f.disgust) AS mean_disgust,
+       avg(f.fear) AS mean_fear,
+       avg(f.contempt) AS mean_contempt,
+       avg(f.box_x) AS mean_box_x, avg(f.box_y) AS mean_box_y,
+       avg(f.box_width) AS mean_box_width, avg(f.box_height) AS mean_box_height,
+       m.id AS media, ma.analysis_id AS analysis
+FROM media_analysis AS ma
+JOIN media AS m ON m.id = ma.media_id
+JOIN face AS f ON f.media_analysis_id = ma.id
+WHERE f.track IS NOT NULL
+GROUP BY ma.id, m.id, m.path, ma.frames, ma.analysis_id, f.track;
+
 -- Everything that went wrong, by job file. `scope` says how much of the file is concerned.
 CREATE VIEW problems AS
 SELECT jf.path, jf.error_code AS code, jf.error_reason AS reason, jf.error_hint AS hint, 'file' AS scope,

@@ -159,6 +159,8 @@ def test_problems_tell_of_files_segments_partial_files_and_frames(store: Store) 
         "SELECT * FROM media_summary WHERE media IN (5, 6, 7)",
         "SELECT dominant, count(*) FROM job_emotions WHERE job = 'x' GROUP BY 1",
         "SELECT * FROM job_emotions WHERE job_file = 5",
+        "SELECT * FROM track_summary WHERE media = 5",
+        "SELECT * FROM track_summary WHERE path = 'a.mp4'",
         "SELECT * FROM frames WHERE media = 5",
         "SELECT * FROM job_frames WHERE job = 'x'",
         "SELECT * FROM problems WHERE job = 'x'",
