@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.records import Face, Frame
+from workers.detection.appearance import with_appearance
 from workers.detection.base import FaceDetector
 from workers.detection.crop import aligned_crop
 from workers.detection.cutout import cut_out, reduced
@@ -41,7 +42,8 @@ def giver_of(work: SegmentWork, toolbox: Toolbox, stages: Stages, gathering: Gat
         if work.takes is None:
             raise ValueError("pictures are asked for, and none said which")
         return WholeFrames(work, work.takes, stages, gathering)
-    finder = Finder(toolbox.detector(work.analysis.detector), work.analysis.detector.min_face, stages)
+    spec = work.analysis.detector
+    finder = Finder(toolbox.detector(spec), spec.min_face, stages, describes=work.facts.kind == "video")
     match work.give:
         case Give.GRAY:
             return Faces(finder, aligned_crop, Posting(gathering.add_crop))
@@ -58,6 +60,8 @@ class Finder:
     detector: FaceDetector
     min_face: int
     stages: Stages
+    describes: bool
+    """Whether tracks are to be told apart: a photo has none."""
 
     def look(self, picture: Picture, cut: Callable[[Pixels, Face], Piece]) -> tuple[Frame, list[Piece]]:
         """One frame with its faces, not yet scored, and what `cut` makes of each."""
@@ -67,6 +71,8 @@ class Finder:
             faces, dropped = find_faces(self.detector, picture.pixels, self.min_face)
         with self.stages.timed("crop"):
             pieces = [cut(picture.pixels, face) for face in faces]
+            if self.describes:
+                faces = with_appearance(picture.pixels, faces)
         return Frame(picture.pts, picture.time_s, tuple(faces), dropped, picture.status), pieces
 
 

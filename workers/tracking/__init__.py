@@ -1,0 +1,1 @@
+"""Tracks: which faces of one video are one continuous appearance of one person."""
