@@ -67,7 +67,7 @@ def described() -> Mapping[str, Relation]:
     views = {}
     for name, sentences in raw["views"].items():
         columns = tuple(_view_column(column, sentence, known) for column, sentence in sentences.items())
-        views[name] = Relation(name, "view", _about(raw, name), columns, raw["examples"][name])
+        views[name] = Relation(name, "view", _about(raw, name), columns, raw["examples"].get(name, ""))
         known |= {(name, column.name): column for column in columns}
     return views | tables
 

@@ -18,6 +18,7 @@ def pages() -> dict[str, str]:
         "cli.md": command_line(),
         "settings.md": settings(),
         "schema.md": schema(),
+        "queries.md": queries(),
         "problems.md": problems(),
     }
 
@@ -106,6 +107,26 @@ def schema() -> str:
         parts.append(_table(("column", "type", "meaning"), rows))
         if relation.example:
             parts.append(f"```sql\n{relation.example};\n```\n")
+    return "\n".join(parts)
+
+
+def queries() -> str:
+    """Every saved query."""
+    from db.query_saved import all_saved
+
+    parts = [
+        _MADE,
+        "# Saved queries\n",
+        "`moodreel query @NAME` asks one; `--param NAME=VALUE` gives a parameter. They answer alike on SQLite and "
+        "PostgreSQL. [How to query results](../howto/query-results.md) says how to keep your own.\n",
+    ]
+    for saved in all_saved():
+        parts.append(f"## `@{saved.name}`\n\n{saved.title}\n")
+        params = [
+            (f"`{one.name}`", "" if one.default is None else f"`{one.default}`", one.sentence) for one in saved.params
+        ]
+        parts.append(_table(("parameter", "default", "meaning"), params))
+        parts.append(_table(("column", "meaning"), [(f"`{name}`", sentence) for name, sentence in saved.columns]))
     return "\n".join(parts)
 
 

@@ -1,6 +1,7 @@
 """`query`, `schema`: asking in SQL, and what there is to ask."""
 
 import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,13 +11,22 @@ from jobs.cli.results import Force, target
 
 if TYPE_CHECKING:
     from db.query_answer import QueryResult
+    from db.query_saved import SavedQuery
+    from jobs.saved import Question
     from workers.settings import Settings
 
 TABLE_ROWS = 1000
 """A table on the screen holds this many rows; the other formats give all."""
 QUERY_TIMEOUT = "5m"
 
-Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads; - reads it from stdin.")]
+Sql = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SQL|@NAME",
+        help="One statement that reads; - reads it from stdin; @NAME is a saved query.",
+        show_default=False,
+    ),
+]
 QueryFormat = Annotated[
     str | None,
     typer.Option(
@@ -38,6 +48,9 @@ Param = Annotated[
         metavar="NAME=VALUE",
     ),
 ]
+List = Annotated[
+    bool, typer.Option("--list", help="Show the saved queries, or with @NAME what one takes, gives and runs.")
+]
 Timeout = Annotated[str, typer.Option("--timeout", help="Give up after this.", metavar="DURATION")]
 
 
@@ -48,15 +61,19 @@ def register(app: typer.Typer) -> None:
 
 
 def query(
-    statement: Sql,
+    statement: Sql = None,
     form: QueryFormat = None,
     output: QueryOutput = None,
     param: Param = None,
     timeout: Timeout = QUERY_TIMEOUT,
     force: Force = False,
+    listing: List = False,
     database: options.Database = None,
 ) -> None:
     """Ask the database in SQL. It cannot write: `moodreel schema` shows what there is to ask.
+
+    @NAME is a saved query: one of those that --list shows, or NAME.sql of yours in the folder `queries`, here or in
+    that of your settings (~/.config/moodreel on Linux). Where one takes a job, it is `latest` unless --param says.
 
     Data are UTF-8 whatever the locale; binary values are shown in hexadecimal. JSON knows no infinity: it has null.
     """
@@ -66,15 +83,69 @@ def query(
     from jobs.parsing import parse_duration, parse_parameters
     from jobs.streams import data_in
 
+    if listing:
+        _show_saved(statement, as_json=form == "json")
+        return
     settings = settings_of(database)
-    sql = data_in() if statement == "-" else statement
     path = target(output, settings.database_url)
     timeout_s = float(parse_duration(timeout))
-    with open_query(query_url(settings), sql, parse_parameters(param or ()), timeout_s) as result:
+    text = data_in() if statement == "-" else statement
+    question = _question(query_url(settings), text, parse_parameters(param or ()))
+    with open_query(query_url(settings), question.sql, question.params, timeout_s) as result:
         if path is None and form in (None, "table"):
             show_rows(result)
         else:
             write_query(result, form, path, force=force)
+
+
+def _question(url: str, text: str | None, given: Mapping[str, str]) -> "Question":
+    """What is asked: a statement as it stands, or a saved query with its values. Raises UsageError, QueryRefused."""
+    from db.query_saved import all_saved
+    from jobs.cli.working import PATIENCE_S
+    from jobs.errors import UsageError
+    from jobs.saved import Question, folders, saved_question
+
+    if text is None:
+        raise UsageError("what is the question?", "give one statement, or a saved query (`moodreel query --list`)")
+    if text.startswith("@"):
+        return saved_question(url, text[1:].strip(), given, PATIENCE_S)
+    if text in {saved.name for saved in all_saved(folders())}:
+        raise UsageError(f"{text} is no SQL", f"did you mean the saved query @{text}?")
+    return Question(text, given)
+
+
+def _show_saved(name: str | None, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from db.query_saved import all_saved, find_saved
+    from jobs.cli.output import console, table, write_json
+    from jobs.saved import folders
+
+    wanted = all_saved(folders()) if name is None else [find_saved(name.removeprefix("@"), folders())]
+    if as_json:
+        write_json([asdict(saved) for saved in wanted])
+    elif name is None:
+        lines = [(f"@{one.name}", one.trouble or one.title, _spoken(one), one.origin) for one in wanted]
+        console().print(table(("query", "answers", "parameters", "from"), lines))
+    else:
+        _show_one(wanted[0])
+
+
+def _spoken(saved: "SavedQuery") -> str:
+    """The parameters in short; one without a default has to be given."""
+    return ", ".join(one.name if one.default is None else f"{one.name}={one.default}" for one in saved.params)
+
+
+def _show_one(saved: "SavedQuery") -> None:
+    from jobs.cli.output import console, table
+
+    out = console()
+    out.print(f"@{saved.name}: {saved.title}")
+    params = [(one.name, "must be given" if one.default is None else one.default, one.sentence) for one in saved.params]
+    out.print(table(("parameter", "default", "meaning"), params))
+    out.print(table(("column", "meaning"), saved.columns))
+    out.print()
+    out.print("\n".join(line for line in saved.sql.splitlines() if not line.startswith("--")))
 
 
 def schema(as_json: options.Json = False) -> None:
