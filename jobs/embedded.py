@@ -17,6 +17,7 @@ from jobs.progress import Progress
 from jobs.request import RunRequest
 from jobs.run import Runner
 from jobs.submit import create_job
+from jobs.tracks import finish_tracks, void_claims
 from workers.desk import owner_name
 from workers.messages import Give
 from workers.places import NamedPlaces
@@ -49,10 +50,13 @@ def analyse(
         services_of(settings, patient, request) as services,
     ):
         controls = Controls(progress, stop, places=NamedPlaces(staging), services=services)
+        void_claims(patient)
         if job.state is not JobState.DISCOVERING:
-            return Runner(patient, job, supervisor, None, controls).run()
-        with Intake(patient, job, request, places, staging=staging) as intake:
-            return Runner(patient, job, supervisor, intake, controls).run()
+            outcome = Runner(patient, job, supervisor, None, controls).run()
+        else:
+            with Intake(patient, job, request, places, staging=staging) as intake:
+                outcome = Runner(patient, job, supervisor, intake, controls).run()
+        return finish_tracks(patient, job.id, settings.track_gap_s, stop, progress, outcome)
 
 
 @contextmanager

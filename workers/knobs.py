@@ -58,6 +58,14 @@ KNOBS = {
         Knob("child_timeout_s", 60.0, "Seconds any piece of work gets before its size is looked at", 1, 86_400),
         Knob("lease_s", 60.0, "Seconds after which a silent worker's segments go to another", 3, 86_400),
         Knob(
+            "track_gap_s",
+            None,
+            "Seconds a face may be out of sight within one track",
+            0,
+            3600,
+            shown_default="2, or three times the time between frames",
+        ),
+        Knob(
             "cache",
             None,
             "Folder that media of object stores are staged in",

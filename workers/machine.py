@@ -28,6 +28,7 @@ from workers.settings import Settings
 from workers.skills import API, Skills, Territory
 from workers.staging import staging_of
 from workers.station import Crew, Station
+from workers.tracking.rounds import TrackRounds
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +117,8 @@ class Machine:
         self._reaper = Reaper(brief, self._bell)
         reporter = Reporter(brief, name, duty, self._mounts.names)
         self._over = threading.Event()
+        rounds = TrackRounds(brief, f"{name}/tracks", settings.track_gap_s, lambda: self._station.stopping)
+        self._tracking = threading.Thread(target=rounds.run, args=(self._over.wait,), name="tracks", daemon=True)
         self._reaping = threading.Thread(target=self._reaper.run, args=(self._over.wait,), name="reaper", daemon=True)
         self._reporting = threading.Thread(
             target=reporter.run, args=(self._over, self._state), name="reporter", daemon=True
@@ -163,7 +166,7 @@ class Machine:
 
     @property
     def _threads(self) -> tuple[threading.Thread, ...]:
-        return self._reaping, self._reporting, self._listening
+        return self._reaping, self._reporting, self._listening, self._tracking
 
     def _no_service(self) -> str | None:
         trouble = self._services.trouble

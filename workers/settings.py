@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     child_memory_mb: int = _field("child_memory_mb")
     child_timeout_s: float = _field("child_timeout_s")
     lease_s: float = _field("lease_s")
+    track_gap_s: float | None = _field("track_gap_s")
     cache: Path | None = _field("cache")
     cache_mb: int = _field("cache_mb")
     model_cache: Path | None = _field("model_cache")

@@ -2,7 +2,20 @@
 
 import typer
 
-from jobs.cli import analyse, database, estimating, fleet, jobs, models, querying, reporting, results, serving, upkeep
+from jobs.cli import (
+    analyse,
+    database,
+    estimating,
+    fleet,
+    jobs,
+    models,
+    querying,
+    reporting,
+    results,
+    serving,
+    tracking,
+    upkeep,
+)
 from jobs.cli.options import Version
 from workers.knobs import KNOBS
 
@@ -27,6 +40,6 @@ def _program(version: Version = False) -> None:
     """Point it at folders of photos and videos: every face's emotions end in a SQL database."""
 
 
-for group in (analyse, estimating, fleet, jobs, querying, results, reporting, models, serving, upkeep):
+for group in (analyse, estimating, fleet, jobs, querying, results, reporting, models, serving, tracking, upkeep):
     group.register(app)
 app.add_typer(database.app, name="db")
