@@ -113,7 +113,7 @@ def _problems(report: Report) -> str:
 
 def _asked(report: Report) -> str:
     rows = [(what, plain(how)) for what, how in report.asked.lines]
-    notes = "".join(f"\n{note}\n" for note in report.notes)
+    notes = "".join(f"\n{plain(note)}\n" for note in report.notes)
     return "## What was asked\n\n" + _table(("what", "how"), rows) + notes
 
 

@@ -52,7 +52,8 @@ function stage(host, { onTime }) {
     draw();
   }
 
-  function lost() {
+  function lost(element) {
+    if (element !== state.media) return;
     frame.classList.add("empty");
     state.media?.remove();
     state.media = null;
@@ -62,11 +63,13 @@ function stage(host, { onTime }) {
 
   function video(url) {
     const element = h("video", { controls: true, preload: "metadata", playsinline: true, "aria-label": `Recording ${state.file.path}` });
-    element.addEventListener("error", lost);
-    for (const event of ["timeupdate", "seeking", "seeked"]) element.addEventListener(event, () => moved(element.currentTime));
-    element.addEventListener("play", follow);
-    element.addEventListener("loadedmetadata", () => {
-      if (!element.videoWidth) lost(); // its sound alone is what this browser knows to play
+    // What another recording's element still tells, after this page has turned to the next, is no news.
+    const on = (event, tell) => element.addEventListener(event, () => element === state.media && tell());
+    on("error", () => lost(element));
+    for (const event of ["timeupdate", "seeking", "seeked"]) on(event, () => moved(element.currentTime));
+    on("play", follow);
+    on("loadedmetadata", () => {
+      if (!element.videoWidth) lost(element); // its sound alone is what this browser knows to play
       else if (state.time) element.currentTime = state.time;
     });
     element.src = url;
@@ -76,7 +79,7 @@ function stage(host, { onTime }) {
 
   function picture(url) {
     const element = h("img", { alt: `Photo ${state.file.path}` });
-    element.addEventListener("error", lost);
+    element.addEventListener("error", () => lost(element));
     element.src = url;
     state.media = element;
     return element;
@@ -122,9 +125,13 @@ function stage(host, { onTime }) {
   }
 
   return {
-    show(file, curve) {
-      Object.assign(state, { file, curve, time: file.first ?? 0 });
+    show(file) {
+      Object.assign(state, { file, curve: null, time: file.first ?? 0 });
       load();
+    },
+    box(curve) {
+      state.curve = curve;
+      draw();
     },
     choose(isChosen) {
       state.isChosen = isChosen;

@@ -19,7 +19,7 @@ async function open(at, { jump = false, time = null } = {}) {
   byId("now").replaceChildren();
   byId("numbers").replaceChildren();
   byId("numbers").parentElement.open = false;
-  screenOf.show(file, null);
+  screenOf.show(file);
   if (jump) {
     byId("recording-name").focus({ preventScroll: true });
     byId("recording").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
@@ -33,7 +33,7 @@ async function open(at, { jump = false, time = null } = {}) {
     byId("recording-facts").textContent += " · this browser is too old to draw its timeline";
     return;
   }
-  screenOf.show(file, viewer.curve);
+  screenOf.box(viewer.curve);
   drawAppearances();
   drawMoments();
   recount();
