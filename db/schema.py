@@ -145,6 +145,7 @@ media_analysis = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("completed_at", Timestamp),
     Column("tracks_gap_s", Double),
+    Column("tracks_asked_gap_s", Double),
     UniqueConstraint("media_id", "analysis_id"),
     Index(None, "analysis_id"),
     one_of("state", MediaAnalysisState),

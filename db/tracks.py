@@ -31,8 +31,10 @@ class TrackClaim:
     attempt: int
     interval_s: float
     """Mean time between its sampled frames."""
-    gap_s: float | None
+    asked_gap_s: float | None
     """The gap that somebody asked for, if so."""
+    known_gap_s: float | None
+    """The gap of the tracks that are there, if there are any."""
     faces: int
 
 
@@ -94,12 +96,12 @@ class TrackStore:
                 for pts, number, time_s, x, y, width, height, look, track in rows
             ]
 
-    def assign(self, claim: TrackClaim, tracked: Tracked, revision: int) -> bool:
+    def assign(self, claim: TrackClaim, tracked: Tracked, revision: int, gap_s: float) -> bool:
         """Write every face's track, and remove what they were assigned by. False: the claim was void, nothing was
         written.
         """
-        assigned = {"track_state": TrackState.ASSIGNED, "tracks_revision": revision, **_FREE}
-        settle = sa.update(media_analysis).where(*_ours(claim)).values(**assigned)
+        assigned = {"track_state": TrackState.ASSIGNED, "tracks_revision": revision, "tracks_gap_s": gap_s}
+        settle = sa.update(media_analysis).where(*_ours(claim)).values(**assigned, **_FREE)
         settled = sa.select(media_analysis.c.id).where(
             media_analysis.c.id == claim.media_analysis_id,
             media_analysis.c.tracks_attempt == claim.attempt,
@@ -137,7 +139,7 @@ class TrackStore:
         """
         stale = media_analysis.c.tracks_revision < revision
         if gap_s is not None:
-            stale |= media_analysis.c.tracks_gap_s.is_distinct_from(gap_s)
+            stale |= media_analysis.c.tracks_asked_gap_s.is_distinct_from(gap_s)
         return self._reset(job_id, (media_analysis.c.track_state == TrackState.ASSIGNED) & stale, gap_s)
 
     def renew_all(self, job_id: str, gap_s: float | None) -> int:
@@ -161,7 +163,7 @@ class TrackStore:
     def _reset(
         self, job_id: str | None, which: sa.ColumnElement[bool], gap_s: float | None, *, forget_gap: bool = False
     ) -> int:
-        asked = {"tracks_gap_s": gap_s} if forget_gap or gap_s is not None else {}
+        asked = {"tracks_asked_gap_s": gap_s} if forget_gap or gap_s is not None else {}
         statement = (
             sa.update(media_analysis)
             .where(media_analysis.c.state == MediaAnalysisState.COMPLETE, _of_videos, which)
@@ -205,4 +207,4 @@ def _ours(claim: TrackClaim) -> Sequence[sa.ColumnElement[bool]]:
 
 def _claim(row: Any) -> TrackClaim:
     interval_s = row.length_s / max(1, row.targets)
-    return TrackClaim(row.id, row.tracks_attempt, interval_s, row.tracks_gap_s, row.faces)
+    return TrackClaim(row.id, row.tracks_attempt, interval_s, row.tracks_asked_gap_s, row.tracks_gap_s, row.faces)

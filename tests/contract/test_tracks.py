@@ -36,7 +36,8 @@ def test_a_complete_video_is_claimed_once_and_nothing_else_is(store: Store) -> N
     admit(store, job, video("open.mp4", 2))
     tracks = tracks_in(store)
     claim = claimed(tracks)
-    assert (claim.attempt, claim.interval_s, claim.gap_s, claim.faces) == (1, 1.0, None, 40)
+    assert (claim.attempt, claim.interval_s, claim.asked_gap_s, claim.known_gap_s) == (1, 1.0, None, None)
+    assert claim.faces == 40
     assert tracks.claim("other", 60.0, 1) is None
 
 
@@ -55,7 +56,7 @@ def test_every_face_gets_its_track_and_what_it_looked_like_is_removed(store: Sto
     tracks = tracks_in(store)
     assert rows(store, "SELECT count(*) FROM face WHERE appearance IS NOT NULL") == [(40,)]
     claim = claimed(tracks)
-    assert tracks.assign(claim, tracked(tracks, claim), 1)
+    assert tracks.assign(claim, tracked(tracks, claim), 1, 2.0)
     assert rows(store, "SELECT track, face, count(appearance), count(*) FROM face GROUP BY 1, 2 ORDER BY 1") == [
         (1, 0, 0, 20),
         (2, 1, 0, 20),
@@ -69,7 +70,7 @@ def test_a_video_without_a_face_is_assigned_too(store: Store) -> None:
     admit(store, start(store), video("a.mp4"))
     run_all(store, faces=0)
     tracks = tracks_in(store)
-    assert tracks.assign(claimed(tracks), Tracked([], [], []), 1)
+    assert tracks.assign(claimed(tracks), Tracked([], [], []), 1, 2.0)
     assert rows(store, STATES) == [("assigned", 1, None, None)]
 
 
@@ -94,10 +95,10 @@ def test_whoever_dies_leaves_a_claim_to_another_and_comes_too_late_himself(store
     alive = claimed(tracks, "alive")
     assert alive.attempt == dead.attempt + 1
     assert not tracks.extend(dead, 60.0)
-    assert not tracks.assign(dead, tracked(tracks, dead, 9), 1)
+    assert not tracks.assign(dead, tracked(tracks, dead, 9), 1, 2.0)
     tracks.give_back(dead)
     assert rows(store, "SELECT DISTINCT track FROM face") == [(None,)]
-    assert tracks.assign(alive, tracked(tracks, alive), 1)
+    assert tracks.assign(alive, tracked(tracks, alive), 1, 2.0)
 
 
 def test_a_claim_that_is_given_back_is_there_for_others_at_once(store: Store) -> None:
@@ -126,19 +127,19 @@ def test_segments_that_are_tried_again_void_tracks_and_whoever_is_assigning_some
     store.segments.fail([SegmentFailure(second.fence, BROKEN)])
     tracks = tracks_in(store)
     claim = claimed(tracks)
-    assert tracks.assign(claim, tracked(tracks, claim), 1)
+    assert tracks.assign(claim, tracked(tracks, claim), 1, 2.0)
     store.jobs.retry(job.id)
     assert tracks.claim("w", 60.0, 1) is None
     (again,) = store.segments.claim("w", 60.0, 2)
     store.segments.fail([SegmentFailure(again.fence, BROKEN)])
     late = claimed(tracks)
     store.jobs.retry(job.id)
-    assert not tracks.assign(late, tracked(tracks, late, 9), 1)
+    assert not tracks.assign(late, tracked(tracks, late, 9), 1, 2.0)
     (again,) = store.segments.claim("w", 60.0, 2)
     store.segments.commit([two_people(again)])
     last = claimed(tracks)
     assert last.faces == 40
-    assert tracks.assign(last, tracked(tracks, last), 1)
+    assert tracks.assign(last, tracked(tracks, last), 1, 2.0)
     assert rows(store, "SELECT count(*) FROM face WHERE track IS NULL") == [(0,)]
 
 
@@ -148,7 +149,7 @@ def test_what_is_forgotten_meanwhile_is_written_nowhere(store: Store) -> None:
     claim = claimed(tracks)
     some = tracked(tracks, claim)
     store.forgetting.forget(store.forgetting.find(job))
-    assert not tracks.assign(claim, some, 1)
+    assert not tracks.assign(claim, some, 1, 2.0)
     assert tracks.faces(claim, None, 10) == []
 
 
@@ -156,7 +157,7 @@ def test_a_newer_tracker_has_older_tracks_assigned_anew_and_never_the_other_way_
     complete(store)
     tracks = tracks_in(store)
     claim = claimed(tracks)
-    tracks.assign(claim, tracked(tracks, claim), 2)
+    tracks.assign(claim, tracked(tracks, claim), 2, 2.0)
     assert tracks.renew(1) == 0
     assert tracks.renew(2) == 0
     assert tracks.renew(3) == 1
@@ -167,16 +168,16 @@ def test_another_gap_has_tracks_assigned_anew_only_where_it_is_asked_for(store: 
     job = complete(store)
     tracks = tracks_in(store)
     claim = claimed(tracks)
-    tracks.assign(claim, tracked(tracks, claim), 1)
+    tracks.assign(claim, tracked(tracks, claim), 1, 2.0)
     assert tracks.renew(1, job) == 0
     assert tracks.renew(1, job, 5.0) == 1
     again = claimed(tracks)
-    assert again.gap_s == 5.0
-    tracks.assign(again, tracked(tracks, again), 1)
+    assert (again.asked_gap_s, again.known_gap_s) == (5.0, 2.0)
+    tracks.assign(again, tracked(tracks, again), 1, 2.0)
     assert tracks.renew(1, job, 5.0) == 0
     assert tracks.renew_all(job, None) == 1
     last = claimed(tracks)
-    assert (last.gap_s, tracks.faces(last, None, 1)[0].track) == (None, 1)
+    assert (last.asked_gap_s, tracks.faces(last, None, 1)[0].track) == (None, 1)
 
 
 @pytest.mark.parametrize("faces", [3001])
@@ -187,6 +188,6 @@ def test_many_faces_are_written_in_one_go(store: Store, faces: int) -> None:
     some = tracked(tracks, claim)
     missing = [10**9 + number for number in range(faces)]  # such rows are not there, and nothing comes of them
     assert tracks.assign(
-        claim, Tracked([*some.pts, *missing], [*some.face, *[0] * faces], [*some.track, *[7] * faces]), 1
+        claim, Tracked([*some.pts, *missing], [*some.face, *[0] * faces], [*some.track, *[7] * faces]), 1, 2.0
     )
     assert rows(store, "SELECT track, count(*) FROM face GROUP BY 1 ORDER BY 1") == [(1, 20), (2, 20)]

@@ -19,7 +19,7 @@ def assign(store: Store, frames: tuple[Frame, ...], tracks_of: tuple[int, ...]) 
     assert claim is not None
     faces = tracks.faces(claim, None, 100)
     tracked = Tracked([one.pts for one in faces], [one.face for one in faces], tracks_of)
-    assert tracks.assign(claim, tracked, 1)
+    assert tracks.assign(claim, tracked, 1, 2.0)
 
 
 def some(x: float, scores: tuple[float, ...] | None) -> Face:
@@ -60,7 +60,7 @@ def test_what_nobody_scored_has_no_emotion_and_what_has_no_track_no_row(store: S
     tracks = tracks_in(store)
     claim = tracks.claim("w", 60.0, 1)
     assert claim is not None
-    assert tracks.assign(claim, Tracked([0], [0], [1]), 1)
+    assert tracks.assign(claim, Tracked([0], [0], [1]), 1, 2.0)
     assert rows(store, "SELECT track, dominant, mean_valence, mean_neutral FROM track_summary") == [
         (1, None, None, None)
     ]

@@ -12,7 +12,7 @@ from db.errors import StoreError
 from db.store import Store
 from db.tracks import StoredFace, TrackClaim, TrackStore
 from db.tracks_write import Tracked
-from workers.tracking.sightings import FaceSeen, FrameSeen, Rows
+from workers.tracking.sightings import FaceSeen, FrameSeen, Pacing, Rows
 from workers.tracking.tracker import REVISION, default_gap_s, tracks_of
 
 log = structlog.get_logger(__name__)
@@ -79,12 +79,13 @@ class Assigner:
 
     def _assign(self, claim: TrackClaim) -> None:
         keys = _Keys()
-        asked = self._gap_s if claim.gap_s is None else claim.gap_s
+        asked = self._gap_s if claim.asked_gap_s is None else claim.asked_gap_s
         gap_s = default_gap_s(claim.interval_s) if asked is None else asked
-        tracks = tracks_of(self._frames(claim, keys), gap_s, claim.interval_s, lambda: self._pause(claim))
+        pacing = Pacing(gap_s, claim.interval_s, claim.known_gap_s or 0.0)
+        tracks = tracks_of(self._frames(claim, keys), pacing, lambda: self._pause(claim))
         tracked = Tracked(*(rows.tolist() for rows in (keys.pts.rows, keys.face.rows, tracks)))
         self._pause(claim, at_once=True)
-        if not self._tracks.assign(claim, tracked, REVISION):
+        if not self._tracks.assign(claim, tracked, REVISION, gap_s):
             log.info("action=tracks-refused", media_analysis=claim.media_analysis_id)
             return
         self.counts.videos += 1

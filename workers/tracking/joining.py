@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.tracking.likeness import LEAST_STEADY_S, LIMIT, SLACK_S, Ends, Ids, Numbers, near_pairs, unlikeness
+from workers.tracking.sightings import Pacing
 from workers.tracking.tracklets import Tracklets
 
 ROUNDS = ((0.6, 0.5), (1.0, 1.0), (1.0, 1.0))
@@ -20,6 +21,7 @@ NEAR_INTERVALS = 2.5
 """But each looks as far as over one missing frame."""
 FEWEST_STEPS, MOST_STEPS = 4, 32
 """Sightings at an end of a tracklet that its speed is taken from."""
+LEAST_INTERVAL_S = 0.001
 LEAST_SPAN_S = 0.15
 """What lies closer together tells of a detector that shakes, not of a speed."""
 PAIRS_AT_ONCE = 50_000
@@ -35,13 +37,13 @@ class _Chains:
     counts: Ids
 
 
-def joined(made: Tracklets, gap_s: float, interval_s: float, pause: Callable[[], None]) -> Ids:
+def joined(made: Tracklets, pacing: Pacing, pause: Callable[[], None]) -> Ids:
     """Of each face, in the order of `made`, the number of its track; numbers are in the order of first faces."""
     ids: Ids = made.tracklet.rows.copy()
     chains = _Chains(made.looks.rows, made.head_scenes.rows, made.tail_scenes.rows, made.counts.rows)
     for of_limit, of_gap in ROUNDS if len(ids) else ():
-        heads, tails = _both_ends(made, ids, chains, interval_s)
-        reach_s = max(of_gap * gap_s, min(gap_s, NEAR_INTERVALS * interval_s))
+        heads, tails = _both_ends(made, ids, chains, pacing)
+        reach_s = max(of_gap * pacing.gap_s, min(pacing.gap_s, NEAR_INTERVALS * pacing.interval_s))
         pairs = list(_candidates(heads, tails, reach_s, of_limit * LIMIT, pause))
         follower = _matched(pairs, len(chains.counts), of_limit * LIMIT)
         ids, chains = _merged(ids, chains, follower)
@@ -49,26 +51,31 @@ def joined(made: Tracklets, gap_s: float, interval_s: float, pause: Callable[[],
     return ids
 
 
-def _both_ends(made: Tracklets, ids: Ids, chains: _Chains, interval_s: float) -> tuple[Ends, Ends]:
+def _both_ends(made: Tracklets, ids: Ids, chains: _Chains, pacing: Pacing) -> tuple[Ends, Ends]:
     """The first and the last sighting of each chain, with the speed there."""
-    steady_s = max(LEAST_STEADY_S, interval_s)
     order = np.argsort(ids, kind="stable")
     stops = np.cumsum(np.bincount(ids, minlength=len(chains.counts)))
     starts = np.append(0, stops[:-1])
-    steps = np.arange(min(max(FEWEST_STEPS, round(2 * steady_s / interval_s)), MOST_STEPS))
+    steps = np.arange(
+        min(max(FEWEST_STEPS, round(2 * _steady_s(pacing) / max(pacing.interval_s, LEAST_INTERVAL_S))), MOST_STEPS)
+    )
     forward = np.minimum(starts[:, None] + steps, stops[:, None] - 1)
     backward = np.maximum(stops[:, None] - 1 - steps, starts[:, None])
     return (
-        _end(made, order[forward], chains, chains.head_scenes, steady_s),
-        _end(made, order[backward], chains, chains.tail_scenes, steady_s),
+        _end(made, order[forward], chains, chains.head_scenes, pacing),
+        _end(made, order[backward], chains, chains.tail_scenes, pacing),
     )
 
 
-def _end(made: Tracklets, faces: Ids, chains: _Chains, scenes: NDArray[np.float16], steady_s: float) -> Ends:
+def _steady_s(pacing: Pacing) -> float:
+    return max(LEAST_STEADY_S, pacing.interval_s)
+
+
+def _end(made: Tracklets, faces: Ids, chains: _Chains, scenes: NDArray[np.float16], pacing: Pacing) -> Ends:
     """`faces` [chains, steps]: from the end inwards, the innermost repeated where there are fewer."""
     times, x, y = (rows.rows[faces] for rows in (made.time_s, made.x, made.y))
     ages = np.abs(times - times[:, :1])
-    weights = np.exp(-ages / steady_s)
+    weights = np.exp(-ages / _steady_s(pacing))
     weights[:, 1:][faces[:, 1:] == faces[:, :-1]] = 0.0
     weights /= weights.sum(axis=1, keepdims=True)
     centred = times - (weights * times).sum(axis=1, keepdims=True)
@@ -87,6 +94,7 @@ def _end(made: Tracklets, faces: Ids, chains: _Chains, scenes: NDArray[np.float1
         chains.looks,  # type: ignore[arg-type]
         scenes,  # type: ignore[arg-type]
         made.before.rows[first],
+        np.where(made.before.rows[first] >= 0, pacing.known_gap_s, -1.0),
     )
 
 

@@ -66,6 +66,10 @@ class Ends:
     """The same, of the very sighting at this end: `looks` may be a mean over many."""
     before: NDArray[np.int64]
     """The track that an earlier assignment gave; -1 where none did."""
+    known_s: Numbers
+    """How far that assignment looked ahead: what it gave two tracks within so long, it told apart by more than we
+    know; less than 0 where there was none.
+    """
 
     def take(self, index: Any) -> Self:
         """These ends alone, in the shape of `index`."""
@@ -108,8 +112,10 @@ def unlikeness(ends: Ends, starts: Ends) -> Numbers:
     )
     place = np.hypot(along_x, along_y) / high
     cut = scenes_apart(ends.scenes, starts.scenes) > CUT
+    told_apart = (ends.before != starts.before) & (starts.before >= 0) & (later_s <= ends.known_s + SLACK_S)
     moved = (place > SAME_PLACE) | (np.abs(growth) > SAME_GROWTH) | (difference > SAME_LOOK)
-    return np.where((place <= _reach(later_s)) & ~(cut & moved) & np.isfinite(against), against, np.inf)
+    may_be = (place <= _reach(later_s)) & ~(cut & moved) & ~told_apart
+    return np.where(may_be & np.isfinite(against), against, np.inf)
 
 
 def _reach(later_s: Numbers) -> Numbers:

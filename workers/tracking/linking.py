@@ -9,7 +9,7 @@ import numpy as np
 
 from workers.tracking.likeness import Ends, Ids
 from workers.tracking.obvious import Obvious
-from workers.tracking.sightings import FrameSeen, batch_of
+from workers.tracking.sightings import FrameSeen, Pacing, batch_of
 from workers.tracking.stepwise import Stepwise
 from workers.tracking.tracklets import Tracklets
 
@@ -31,9 +31,10 @@ class Linker(Protocol):
 class Linking:
     """Takes the frames of a video in the order of time."""
 
-    def __init__(self, gap_s: float, interval_s: float) -> None:
-        self._gap_s = gap_s
-        self._linker: Linker = Obvious() if interval_s <= DENSE_S else Stepwise(interval_s)
+    def __init__(self, pacing: Pacing) -> None:
+        self._pacing = pacing
+        dense = pacing.interval_s <= DENSE_S
+        self._linker: Linker = Obvious() if dense else Stepwise(pacing.interval_s)
         self._tracklets = Tracklets()
         self._waiting: list[FrameSeen] = []
         self._last: FrameSeen | None = None
@@ -54,10 +55,13 @@ class Linking:
         if not self._waiting:
             return
         known = [] if self._last is None else [self._last]
-        whole, carried = batch_of([*known, *self._waiting]), len(known[0].faces) if known else 0
-        previous = self._linker.previous(whole.faces, whole.edges, self._gap_s)
+        whole, carried = (
+            batch_of([*known, *self._waiting], self._pacing.known_gap_s),
+            len(known[0].faces) if known else 0,
+        )
+        previous = self._linker.previous(whole.faces, whole.edges, self._pacing.gap_s)
         offset = len(self._tracklets.tracklet) - carried
-        fresh = batch_of(self._waiting) if carried else whole
+        fresh = batch_of(self._waiting, self._pacing.known_gap_s) if carried else whole
         previous = previous[carried:]
         self._tracklets.add(fresh, np.where(previous < 0, -1, previous + offset))
         self._last, self._waiting = self._waiting[-1], []

@@ -33,6 +33,18 @@ class FrameSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Pacing:
+    """Times that decide, in seconds."""
+
+    gap_s: float
+    """How long a face may be out of sight within a track."""
+    interval_s: float
+    """Mean time between frames that were looked at."""
+    known_gap_s: float = 0.0
+    """The gap of the tracks that faces had before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The faces of frames on end, each frame's from left to right: the order in which they are given decides nothing.
 
@@ -46,7 +58,7 @@ class Batch:
     """Of each face its number among all faces of the batch as they were given."""
 
 
-def batch_of(frames: Sequence[FrameSeen]) -> Batch:
+def batch_of(frames: Sequence[FrameSeen], known_gap_s: float) -> Batch:
     """Frames as one batch; frames without faces are left out."""
     frames = [frame for frame in frames if frame.faces]
     counts = [len(frame.faces) for frame in frames]
@@ -55,7 +67,7 @@ def batch_of(frames: Sequence[FrameSeen]) -> Batch:
     faces = [frame.faces[number] for frame, order in zip(frames, orders, strict=True) for number in order]
     places = np.array([number for order in orders for number in order], np.int64) + np.repeat(edges[:-1], counts)
     times = np.repeat([frame.time_s for frame in frames], counts)
-    return Batch(_ends(times, faces), edges, places)
+    return Batch(_ends(times, faces, known_gap_s), edges, places)
 
 
 def _order(faces: Sequence[FaceSeen]) -> list[int]:
@@ -64,10 +76,11 @@ def _order(faces: Sequence[FaceSeen]) -> list[int]:
     return sorted(range(len(faces)), key=lambda number: (*faces[number].box, faces[number].appearance or b""))
 
 
-def _ends(times: NDArray[np.float64], faces: Sequence[FaceSeen]) -> Ends:
+def _ends(times: NDArray[np.float64], faces: Sequence[FaceSeen], known_gap_s: float) -> Ends:
     boxes = np.array([face.box for face in faces], np.float64).reshape(-1, 4)
     looks = looks_of([face.appearance for face in faces])
     still = np.zeros(len(boxes))
+    before = np.array([-1 if face.track is None else face.track for face in faces], np.int64)
     return Ends(
         time_s=times,
         x=boxes[:, 0] + boxes[:, 2] / 2,
@@ -78,7 +91,8 @@ def _ends(times: NDArray[np.float64], faces: Sequence[FaceSeen]) -> Ends:
         moves=still,
         looks=looks,
         scenes=looks[:, SCENE],
-        before=np.array([-1 if face.track is None else face.track for face in faces], np.int64),
+        before=before,
+        known_s=np.where(before >= 0, known_gap_s, -1.0),
     )
 
 

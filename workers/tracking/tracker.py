@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from workers.tracking.joining import joined
 from workers.tracking.linking import Linking
-from workers.tracking.sightings import FrameSeen
+from workers.tracking.sightings import FrameSeen, Pacing
 
 REVISION = 1
 """Raised whenever the same faces would get other tracks."""
@@ -26,22 +26,19 @@ def _nothing() -> None:
     """Nothing is to be done meanwhile."""
 
 
-def tracks_of(
-    frames: Iterable[FrameSeen], gap_s: float, interval_s: float, pause: Callable[[], None] = _nothing
-) -> NDArray[np.int32]:
+def tracks_of(frames: Iterable[FrameSeen], pacing: Pacing, pause: Callable[[], None] = _nothing) -> NDArray[np.int32]:
     """The track of every face, frame by frame, in the order in which each frame's faces are given.
 
     `frames` come in the order of time, no two at the same; frames without faces may be left out. Tracks are numbered
     from 1 in the order in which they begin, from left to right. No track holds two faces of a frame, none is without a
-    face for longer than `gap_s`. `interval_s` is the mean time between frames that were looked at. `pause` is called
-    every second or so, and may raise to break off.
+    face for longer than the gap. `pause` is called every second or so, and may raise to break off.
     """
-    linking = Linking(gap_s, interval_s)
+    linking = Linking(pacing)
     for number, frame in enumerate(frames):
         linking.add(frame)
         if number % PAUSE_EVERY == 0:
             pause()
     made = linking.finish()
     tracks = np.empty(len(made.place), np.int32)
-    tracks[made.place.rows] = joined(made, gap_s, interval_s, pause) + 1
+    tracks[made.place.rows] = joined(made, pacing, pause) + 1
     return tracks

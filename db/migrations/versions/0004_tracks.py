@@ -10,8 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column and the index."""
-    op.add_column("media_analysis", sa.Column("tracks_gap_s", sa.Double(), nullable=True))
+    """Add two columns and an index."""
+    for name in ("tracks_gap_s", "tracks_asked_gap_s"):
+        op.add_column("media_analysis", sa.Column(name, sa.Double(), nullable=True))
     waiting = sa.text("state = 'complete' AND track_state <> 'assigned'")
     op.create_index(
         "ix_media_analysis_untracked",
