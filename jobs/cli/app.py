@@ -6,6 +6,7 @@ from jobs.cli import (
     analyse,
     database,
     estimating,
+    exploring,
     fleet,
     jobs,
     models,
@@ -40,6 +41,19 @@ def _program(version: Version = False) -> None:
     """Point it at folders of photos and videos: every face's emotions end in a SQL database."""
 
 
-for group in (analyse, estimating, fleet, jobs, querying, results, reporting, models, serving, tracking, upkeep):
+for group in (
+    analyse,
+    estimating,
+    fleet,
+    jobs,
+    querying,
+    exploring,
+    results,
+    reporting,
+    models,
+    serving,
+    tracking,
+    upkeep,
+):
     group.register(app)
 app.add_typer(database.app, name="db")

@@ -1,20 +1,20 @@
-"""`moodreel serve` on its address: the socket, uvicorn, and a graceful end."""
+"""An application on its address: the socket, uvicorn, and a graceful end."""
 
 import signal
 import socket
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
 
 import uvicorn
 
 from workers.errors import SettingsError
-from workers.services.server import ScoringApp
 
 GRACE_S = 20
 """How long a stop waits for what is in hand."""
 KEEP_ALIVE_S = 75
 """How long an idle connection is kept: longer than clients keep theirs, or they would write to a closed one."""
 BACKLOG = 256
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,7 +45,7 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(app: ScoringApp, listening: socket.socket, ready: Callable[[], None]) -> NoReturn:
+def run(app: Asgi, listening: socket.socket, ready: Callable[[], None]) -> NoReturn:
     """Serve until SIGTERM (SystemExit(0)) or Ctrl-C (as elsewhere); what is in hand then is done first."""
     signal.signal(signal.SIGTERM, _stopped)
     config = uvicorn.Config(
