@@ -21,9 +21,11 @@ log = structlog.get_logger(__name__)
 class Bench:
     """Carries work from the desk to the child, and outcomes back."""
 
-    def __init__(self, desk: Desk, lane: Lane) -> None:
+    def __init__(self, desk: Desk, lane: Lane, longer_s: float = 0.0) -> None:
         self.desk = desk
         self.lane = lane
+        self.longer_s = longer_s
+        """By how much a stint is longer while services score what was found in it."""
         self.is_busy = False
         """Whether its thread may have something in hand."""
         self._unwanted: list[Fence] = []

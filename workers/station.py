@@ -4,6 +4,7 @@ A thread that hears a bell works through the segments it names, then through wha
 that the pace of the work does not hang on the pace of the messages.
 """
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 STINT_S = 10.0
 """How long a thread goes on claiming after its bell: then the broker may see the message done, and rings again."""
 KEEP_EVERY_S = 1.0
+LONGER_S = (20.0, 80.0)
+"""By how much a stint is longer whose faces services score: by another time for each bench, so that never all wait."""
 DRAIN_S = 20.0
 """How long segments in hand may run on once the worker is to stop; then they go back untouched."""
 LEAVE_S = 10.0
@@ -209,10 +212,14 @@ class Station:
             return None
         try:
             named = bench.desk.take(segment_ids, self._may_wait) if segment_ids else None
-            return named or (bench.desk.take(wait=self._may_wait) if time.monotonic() < until else None)
+            return named or (bench.desk.take(wait=self._may_wait) if self._lasts(bench, until) else None)
         except MachineFault as error:
             self._pause(str(error), PAUSE_S)
             return None
+
+    def _lasts(self, bench: Bench, until: float) -> bool:
+        """Whether a stint goes on: while benches only wait for answers, nobody finds the next faces to ask about."""
+        return time.monotonic() < until + (bench.longer_s if bench.desk.is_awaiting else 0.0)
 
     def _may_wait(self) -> bool:
         """Whether to wait for files that are still being fetched."""
@@ -224,7 +231,7 @@ class Station:
             with self._lock:
                 owner = f"{self._name}/{len(self._benches)}"
                 desk = Desk(self._store, owner, self._places, self._terms, self._crew.services)
-                bench = Bench(desk, Lane(self._crew.limits, self._crew.device))
+                bench = Bench(desk, Lane(self._crew.limits, self._crew.device), _longer_s(len(self._benches)))
                 self._benches.append(bench)
             self._local.bench = bench
         return bench
@@ -251,3 +258,9 @@ class Station:
         unwanted = set(self._fleet.unwanted([fence for fences in held.values() for fence in fences])) if held else set()
         for bench, fences in held.items():
             bench.drop_if_unwanted(fences, unwanted)
+
+
+def _longer_s(number: int) -> float:
+    """Spread evenly, however many benches there are."""
+    shortest, longest = LONGER_S
+    return shortest + (longest - shortest) * (number * (math.sqrt(5) - 1) / 2 % 1)
