@@ -42,11 +42,12 @@ fleet-demo: $(READY)
 test: $(READY) browser
 	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
+BROWSERS := $(MOODREEL_TEST_BROWSER) chromium chromium-browser google-chrome google-chrome-stable
 browser:
-	@command -v chromium chromium-browser google-chrome google-chrome-stable > /dev/null || test -n "$$MOODREEL_TEST_BROWSER" || \
-	{ test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
-	  apt-get update -qq > /dev/null && apt-get install -qq -y --no-install-recommends chromium > /dev/null; } || \
-	echo "note: no Chromium, so the tests of a report's page in a browser are skipped; install one (apt-get install chromium), or set MOODREEL_TEST_BROWSER=PROGRAM"
+	@for name in $(BROWSERS); do command -v "$$name" > /dev/null && exit 0; done; \
+	if test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
+	  apt-get update -qq > /dev/null && apt-get install -qq -y --no-install-recommends chromium > /dev/null && exit 0; fi; \
+	echo "note: there is no Chromium: what a report does in a browser is not tested; install one, or set MOODREEL_TEST_BROWSER=PROGRAM"
 
 check: format lint types test
 

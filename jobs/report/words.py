@@ -8,6 +8,7 @@ from jobs.cli.output import printable
 from jobs.report.facts import Report
 
 MOST_NAMED = 3
+_SPACE = "\N{NO-BREAK SPACE}"
 LEAST_NAMED = 0.03
 """Emotions below this share of the faces are not in the opening sentence."""
 
@@ -26,12 +27,13 @@ def clock(seconds: float) -> str:
 
 def percent(share: float) -> str:
     """A share of 0 to 1."""
-    return "<1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+    return f"<1{_SPACE}%" if 0 < share < 0.005 else f"{share * 100:.0f}{_SPACE}%"
 
 
 def signed(value: float) -> str:
-    """Valence, with a true minus."""
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    """Valence, with a true minus, or no sign where it is nothing."""
+    shown = f"{value:+.2f}"
+    return "0.00" if shown.endswith("0.00") else shown.replace("-", "\N{MINUS SIGN}")
 
 
 def interval(mean: float, half: float, shown: Callable[[float], str]) -> str:

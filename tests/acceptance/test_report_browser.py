@@ -134,7 +134,7 @@ def test_a_click_on_the_timeline_goes_to_that_moment_and_plays_with_boxes(page: 
     page.js(f"{VIDEO}.pause()")
     assert page.js(f"{VIDEO}.currentTime") < 6
     assert re.match(
-        r"0:0[2-5]\.\d, happiness \d+ %, valence", page.js("document.querySelector('#timeline').ariaValueText")
+        r"0:0[2-5]\.\d, happiness \d+\s%, valence", page.js("document.querySelector('#timeline').ariaValueText")
     )
     assert "happiness" in text(page, "#stage .box span")
     page.screenshot(SCREENSHOTS / "report-recording.png", whole=False)

@@ -144,8 +144,10 @@ def test_a_curve_on_its_way_to_the_page_keeps_what_is_drawn() -> None:
 
 def test_numbers_are_put_as_people_read_them() -> None:
     assert [clock(0), clock(59.6), clock(3725)] == ["0:00", "1:00", "1:02:05"]
-    assert [percent(0.0), percent(0.001), percent(0.5)] == ["0 %", "<1 %", "50 %"]
-    assert signed(-0.25) == "\N{MINUS SIGN}0.25"
-    assert interval(0.5, 0.061, percent) == "50 % ± 6"
+    assert [percent(0.0), percent(0.001), percent(0.5)] == [
+        one.replace(" ", "\N{NO-BREAK SPACE}") for one in ("0 %", "<1 %", "50 %")
+    ]
+    assert [signed(-0.25), signed(-0.001), signed(1.0)] == ["\N{MINUS SIGN}0.25", "0.00", "+1.00"]
+    assert interval(0.5, 0.061, percent) == "50\N{NO-BREAK SPACE}% ± 6"
     assert interval(0.5, math.nan, signed) == "+0.50"
     assert [length(5), length(65), length(60_000)] == ["5 s", "1 min 5 s", "16 h 40 min"]

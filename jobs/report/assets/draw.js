@@ -26,8 +26,15 @@ function clock(seconds, fine = false) {
   return shown.join(":") + (fine ? `.${tenths % 10}` : "");
 }
 
-const percent = (value) => (value > 0 && value < 0.005 ? "<1 %" : `${Math.round(value * 100)} %`);
-const signed = (value) => (value === null ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`);
+const percent = (value) => (value > 0 && value < 0.005 ? "<1\u00a0%" : `${Math.round(value * 100)}\u00a0%`);
+
+/** Valence, with its sign where it has one. */
+function signed(value) {
+  if (value === null) return "–";
+  const digits = Math.abs(value).toFixed(2);
+  return digits === "0.00" ? digits : (value < 0 ? "−" : "+") + digits;
+}
+
 const number = (value) => value.toLocaleString("en");
 const plural = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 

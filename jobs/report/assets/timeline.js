@@ -2,7 +2,7 @@
 // goes to that moment.
 
 const LEFT = 96;
-const RIGHT = 56;
+const RIGHT = 84;
 const ROW = 30;
 const GAP = 6;
 const VALENCE_HEIGHT = 64;
@@ -95,7 +95,8 @@ function timeline(host, { go, look }) {
     const places = apart(ends, 12, top + 6, top + height);
     rows.forEach((emotion, place) => {
       parts.push(s("path", { class: `l${emotion} line`, d: line(state.series.values[emotion], x, y) }));
-      parts.push(s("text", { class: `t${emotion} end`, x: x(state.file.steps) + 6, y: places[place] + 4, text: emotions[emotion] }));
+      parts.push(s("rect", { class: `e${emotion}`, x: x(state.file.steps) + 6, y: places[place] - 2, width: 8, height: 4 }));
+      parts.push(s("text", { x: x(state.file.steps) + 19, y: places[place] + 4, text: emotions[emotion] }));
     });
     return parts;
   }
