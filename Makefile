@@ -99,6 +99,9 @@ bench-services: $(READY)
 bench-report: $(READY)
 	$(BIN)/python -m benchmarks.report_page
 
+bench-tracks: $(READY)
+	$(BIN)/python -m benchmarks.tracks
+
 golden: $(READY)
 	$(BIN)/python -m tests.golden.regenerate
 

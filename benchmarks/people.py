@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from db.records import Face
 WIDTH, HEIGHT = 640, 360
 HIDDEN_SHARE = 0.4
 """A face of which so much is covered is not seen, by a detector or by truth."""
+GRAINS = 8
 JITTER = 0.03
 """Of boxes, in box heights."""
 
@@ -173,11 +175,19 @@ def _draw(scene: Scene, shot: Shot, spots: Sequence[tuple[int, Spot, bool]], ran
         cv2.ellipse(picture, middle, (round(0.4 * size), round(0.52 * size)), 0, 0, 360, person.skin, -1)
         for eye in (-0.17, 0.17):
             cv2.circle(picture, (round(x + eye * high), round(y - 0.1 * high)), max(1, size // 16), (40, 30, 30), -1)
-    light = random.normal(1.0, 0.03)
-    noise = random.integers(-6, 7, (HEIGHT // 2, WIDTH // 2, 1), np.int16).repeat(2, 0).repeat(2, 1)
-    return np.clip(picture * light + noise, 0, 255).astype(np.uint8)
+    lit = cv2.convertScaleAbs(picture, alpha=random.normal(1.0, 0.03))
+    grain = _grains()[random.integers(GRAINS)]
+    return cv2.add(lit, grain, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
 
 
+@cache
+def _grains() -> list[NDArray[np.int16]]:
+    """What a sensor adds to each picture."""
+    random = np.random.default_rng(999)
+    return [random.integers(-6, 7, (HEIGHT, WIDTH, 3), np.int16) for _ in range(GRAINS)]
+
+
+@cache
 def _background(number: int) -> Pixels:
     """A room of its own: large smooth patches of colour."""
     coarse = np.random.default_rng(1000 + number).integers(30, 226, (4, 6, 3), np.uint8)

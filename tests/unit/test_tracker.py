@@ -115,6 +115,12 @@ def test_a_descriptor_that_is_none_of_ours_tells_nothing(look: bytes) -> None:
     assert set(tracks_of(frames, Pacing(2.0, 1.0))) == {1}
 
 
+def test_boxes_as_only_a_liar_gives_them_are_survived() -> None:
+    huge = FaceSeen((1e150, -1e150, 1e150, 1e150))
+    frames = [FrameSeen(float(number), [huge, FaceSeen((5.0, 5.0, 60.0, 80.0))]) for number in range(3)]
+    assert len(tracks_of(frames, Pacing(2.0, 1.0))) == 6
+
+
 def test_boxes_without_a_size_and_times_that_stand_still_are_survived() -> None:
     frames = [FrameSeen(0.0, [FaceSeen((5.0, 5.0, 0.0, 0.0))]) for _ in range(3)]
     assert len(tracks_of(frames, Pacing(2.0, 1.0))) == 3

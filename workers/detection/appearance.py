@@ -58,8 +58,12 @@ def _part(picture: Pixels, across: tuple[float, float], down: tuple[float, float
     height, width = picture.shape[:2]
     left, right = _span(across, width)
     top, bottom = _span(down, height)
-    whole = max(1.0, across[1] - across[0]) * max(1.0, down[1] - down[0])
-    return picture[top:bottom, left:right], min(1.0, (right - left) * (bottom - top) / whole)
+    return picture[top:bottom, left:right], _share(across, width) * _share(down, height)
+
+
+def _share(edges: tuple[float, float], length: int) -> float:
+    """How much of a stretch lies within `length`."""
+    return max(0.0, min(edges[1], length) - max(edges[0], 0.0)) / max(1.0, edges[1] - edges[0])
 
 
 def _span(edges: tuple[float, float], length: int) -> tuple[int, int]:
