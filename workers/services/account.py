@@ -1,8 +1,8 @@
 """One account at one service: a call waits for its turn, is on record before it leaves, and closed on receipt.
 
 The order matters. What is sent is made first, then the call is opened in the ledger under its job's budget, then a turn
-is taken, and the call leaves at once. Two threads at most wait for a turn: one may write while the other waits. More would
-only wait behind them, and count as lost if all were killed.
+is taken, and the call leaves at once. Two threads at most wait for a turn: one may write while the other waits. More
+would only wait behind them, and count as lost if all were killed.
 """
 
 import threading
