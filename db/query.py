@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from db.engine import dispose, open_engine, parse_url
+from db.errors import QueryRefused
 from db.migrate import prepare
 from db.query_answer import QueryResult, Run
+from db.query_names import hint_for
 from db.query_params import read_params
 
 TIMEOUT_S = 60.0
@@ -26,8 +28,12 @@ def open_query(
     for anything but a statement that reads, and the errors of opening a database.
     """
     given = read_params(sql, params or {})
-    with open_reader(url, timeout_s) as run:
-        yield run(sql, given)
+    try:
+        with open_reader(url, timeout_s) as run:
+            yield run(sql, given)
+    except QueryRefused as error:
+        error.hint = hint_for(str(error), sql) or error.hint
+        raise
 
 
 @contextmanager

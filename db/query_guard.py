@@ -19,7 +19,7 @@ json json_array json_array_length json_each json_error_position json_extract jso
 json_insert json_object json_patch json_pretty json_quote json_remove json_replace json_set json_tree json_type
 json_valid
 """
-_FUNCTIONS = frozenset(_HARMLESS.split())
+FUNCTIONS = frozenset(_HARMLESS.split())
 _CODES = {
     getattr(sqlite3, f"SQLITE_{name}"): name.replace("_", " ")
     for name in (
@@ -52,7 +52,7 @@ def _reads(action: int, first: str, second: str) -> bool:
         case sqlite3.SQLITE_SELECT | sqlite3.SQLITE_READ | sqlite3.SQLITE_RECURSIVE:
             return True
         case sqlite3.SQLITE_FUNCTION:
-            return second.lower() in _FUNCTIONS
+            return second.lower() in FUNCTIONS
         case sqlite3.SQLITE_PRAGMA:
             return first.lower() in PRAGMAS
     return False

@@ -103,12 +103,28 @@ def test_sqlite_says_what_it_refused(url: str, sql: str, said: str) -> None:
         ("SELECT e.hapiness FROM emotions e", "happiness"),
         ("SELECT * FROM emotion", "emotions"),
         ("SELECT * FROM media_sumary", "media_summary"),
+        ("SELECT mean_hapiness FROM media_summary", "mean_happiness"),
+        ("SELECT secnd FROM timeline WHERE media = 5", "second"),
+        ("SELECT high FROM group_timeline WHERE stimuls = 'ad1'", "stimulus"),
+        ("SELECT pth FROM media_summary JOIN problems USING (path)", "path"),
+        ("SELECT coalesc(valence, 0) FROM emotions", "coalesce"),
+        ("SELECT lenght(path) FROM emotions", "length"),
     ],
 )
 def test_a_wrong_name_is_answered_with_near_ones(url: str, sql: str, near: str) -> None:
     with pytest.raises(QueryRefused) as caught:
         ask(url, sql)
-    assert f"did you mean {near}" in caught.value.hint or f"or {near}" in caught.value.hint
+    assert f"did you mean {near}" in caught.value.hint
+
+
+def test_a_column_of_another_view_is_answered_with_where_it_is(url: str) -> None:
+    with pytest.raises(QueryRefused) as caught:
+        ask(url, "SELECT happiness FROM media_summary")
+    assert "did you mean mean_happiness or share_happiness" in caught.value.hint
+    assert "? happiness is a column of emotions, job_emotions" in caught.value.hint
+    with pytest.raises(QueryRefused) as caught:
+        ask(url, "SELECT hint FROM emotions")
+    assert "hint is a column of problems" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from db.query_saved import SHIPPED, all_saved, find_saved, parse_saved
 from db.records import Face, Frame, SegmentCommit
 from db.states import FrameStatus
 from db.store import Store
+from db.views import definitions
 from jobs.saved import saved_question
 from tests.support.databases import reader_url
 from tests.support.dbmaking import LANDMARKS, SAD, admit, change, job_id, photo, run_all, start, unreadable, video
@@ -217,6 +218,16 @@ def test_conditions_are_compared_by_participants(url: str) -> None:
     assert ask(url, "compare-conditions", stimulus="ad1") == found
     assert ask(url, "compare-conditions", stimulus="ad2") == []
     assert [row[1:3] for row in ask(url, "compare-conditions", tag="stimulus")[:1]] == [("ad1", 3)]
+
+
+def test_bands_are_those_of_the_view() -> None:
+    """Which the tests of views hold against scipy for many numbers of participants."""
+
+    def quantiles(sql: str) -> list[str]:
+        return [" ".join(found.split()) for found in re.findall(r"WHEN 2 THEN 12\.7.*?/ df\b", sql, re.DOTALL)]
+
+    (told,) = quantiles(definitions()["group_timeline"])
+    assert [quantiles(find_saved(name, []).sql) for name in ("compare-conditions", "group-over-time")] == [[told]] * 2
 
 
 def test_problems_come_with_what_to_do(url: str) -> None:
