@@ -50,6 +50,19 @@ def explorer(file: Path, saved: Iterable[SavedQuery]) -> "Asgi":
     return only_from_here(shown.app())
 
 
+def shown_queries(saved: Iterable[SavedQuery]) -> tuple[list[SavedQuery], list[str]]:
+    """Those that can be shown, and why others are not: of two with one name the first is, and ours come first."""
+    shown: dict[str, SavedQuery] = {}
+    left_out = []
+    for one in saved:
+        if one.trouble or one.name in shown:
+            why = one.trouble or f"there is another @{one.name}"
+            left_out.append(f"{one.origin} is left out: {why}")
+        else:
+            shown[one.name] = one
+    return list(shown.values()), left_out
+
+
 def only_from_here(app: "Asgi") -> "Asgi":
     """`app` for who calls it by a name of this machine: a page from elsewhere cannot have its own name lead here."""
 
@@ -68,16 +81,12 @@ def _is_ours(host: bytes) -> bool:
 
 
 def describing(file: Path, saved: Iterable[SavedQuery]) -> dict[str, Any]:
-    """What Datasette is told: sentences, facets, hidden tables, saved queries. Of two with one name the first is."""
-    queries: dict[str, Any] = {}
-    for one in saved:
-        if not one.trouble:
-            queries.setdefault(one.name, _canned(one))
+    """What Datasette is told: sentences, facets, hidden tables, saved queries."""
     database = {
         "description": "Start with the view emotions, or with a saved query below. Tables are hidden, not gone.",
         "tables": {relation.name: _relation(relation) for relation in describe()}
         | {"sqlite_sequence": {"hidden": True}},
-        "queries": queries,
+        "queries": {one.name: _canned(one) for one in saved},
     }
     return {
         "title": f"Moodreel: {file.name}",

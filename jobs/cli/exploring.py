@@ -29,8 +29,9 @@ def explore(port: Port = 0, no_browser: NoBrowser = False, database: options.Dat
     It serves this machine alone, until Ctrl-C.
     """
     from db.query_saved import all_saved
+    from jobs.cli.output import say
     from jobs.cli.working import settings_of
-    from jobs.explore import HOST, explorer
+    from jobs.explore import HOST, explorer, shown_queries
     from jobs.saved import folders
     from workers.services.listening import listen
 
@@ -38,7 +39,10 @@ def explore(port: Port = 0, no_browser: NoBrowser = False, database: options.Dat
     file = _file(settings.database_url)
     _require_datasette()
     _require_current(settings.database_url)
-    app = explorer(file, all_saved(folders()))
+    queries, left_out = shown_queries(all_saved(folders()))
+    for why in left_out:
+        say(f"warning: {why}")
+    app = explorer(file, queries)
     with listen(HOST, port) as listening:
         _serve(app, listening, file, browse=not no_browser)
 

@@ -50,6 +50,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         run_all(store)
     (folder / "queries").mkdir()
     (folder / "queries" / "mine.sql").write_text("-- param who = 'me': Who.\nSELECT :who AS who")
+    (folder / "queries" / "problems.sql").write_text("SELECT 1")
+    (folder / "queries" / "broken.sql").write_bytes(b"SELECT '\xff'")
     with Programs() as programs:
         explore = command("explore", "--no-browser")
         program = programs.start("explore", explore, cwd=folder, env=clean_environment())
@@ -70,6 +72,12 @@ def test_the_first_pages_lead_to_the_views_and_the_saved_queries(shown: Shown) -
     for saved in all_saved():
         assert f'href="/moodreel/{saved.name}"' in visible, saved.name
     assert 'href="/moodreel/mine"' in visible
+
+
+def test_a_query_that_cannot_be_shown_is_left_out_with_a_word(shown: Shown) -> None:
+    assert "queries/broken.sql is left out: " in shown.program.tail()
+    assert "queries/problems.sql is left out: there is another @problems" in shown.program.tail()
+    assert [row["path"] for row in shown.ask("problems")] == ["bad.mp4"]
 
 
 def test_a_view_has_its_rows_sentences_and_facets(shown: Shown) -> None:
