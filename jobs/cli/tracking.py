@@ -23,10 +23,10 @@ def register(app: typer.Typer) -> None:
 
 
 def tracks(job: options.Job, gap: Gap = None, database: options.Database = None, as_json: options.Json = False) -> None:
-    """Assign the tracks of a job's videos anew: by a newer Moodreel, or with another gap.
+    """Assign the tracks of a job's videos anew, with another gap.
 
-    No video is opened. What faces looked like is forgotten once tracks are assigned, so that here only the places of
-    faces and the tracks they had decide: shorter gaps split tracks, longer ones join them by where faces were.
+    No video is opened, and what faces looked like was forgotten when tracks were first assigned: a shorter gap splits
+    the tracks that there are, a longer one joins some by where faces were and how they moved.
     """
     from dataclasses import asdict
 
