@@ -27,6 +27,8 @@ STRAY_PER_S = 1.2
 STEADY_PER_S, STEADIER_PER_S = 0.7, 0.5
 """The same where it is known of one sighting how they move, or of both."""
 MOST_STRAY = 2.5
+TAIL = 2.25
+"""How fast it becomes unlikely that somebody is farther off than that."""
 HORIZON_S = 1.5
 """Nobody goes on as before for longer than this."""
 TURN, TURN_PER_S = 0.5, 0.7
@@ -104,7 +106,7 @@ def unlikeness(ends: Ends, starts: Ends) -> Numbers:
     difference = _difference(ends, starts)
     look = np.clip(LOOK_WEIGHT * (difference - LOOK_EVEN), -MOST_LOOK, MOST_LOOK)
     against = (
-        1.5 * np.log1p(off / stray**2)
+        TAIL * np.log1p(off / stray**2)
         + np.log(stray / SHAKE)
         + 1.5 * np.log1p(turned)
         + np.log1p(odd)
