@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from jobs.request import RunRequest
     from workers.settings import Settings
 
+TRACKS_S = 30.0
+"""How long whoever watches waits for tracks once all segments are done."""
+LOOK_EVERY_S = 0.5
+
 
 def require_celery() -> None:
     """Raise UsageError where the libraries of a fleet are not installed."""
@@ -80,12 +84,28 @@ def _queue(settings: "Settings", store: "Store", job: "JobRecord", show: Show, p
             say(_queued(store, job))
         return ExitCode.OK
     watch_job(settings, store, store.jobs.get(job.id), quiet=show.quiet, as_json=show.as_json)
+    await_tracks(store, job)
     seen = _seen(store, job, since, time.monotonic() - began)
     if show.as_json:
         show_summary(store, store.jobs.get(job.id), seen, as_json=True, profile=False)
     elif not show.quiet:
         say_totals(store, store.jobs.get(job.id), seen)
     return exit_code(seen)
+
+
+def await_tracks(store: "Store", job: "JobRecord") -> None:
+    """Workers assign tracks within seconds of the last segment: whoever reads the results next shall find them."""
+    from db.tracks import TrackStore
+    from jobs.cli.output import say
+    from workers.tracking.tracker import REVISION
+
+    tracks = TrackStore(store.engine, store.patience_s)
+    until = time.monotonic() + TRACKS_S
+    while store.jobs.counts(job.id).finished and (waiting := tracks.waiting(job.id, REVISION)):
+        if time.monotonic() > until:
+            say(f"{waiting} videos have no tracks yet: a worker will assign them")
+            return
+        time.sleep(LOOK_EVERY_S)
 
 
 def _queued(store: "Store", job: "JobRecord") -> str:

@@ -81,9 +81,7 @@ def test_a_fleet_finds_the_same_tracks(folder: Path, postgres: Server, tmp_path:
     select = "SELECT path, pts, face, track FROM emotions ORDER BY path, pts, face"
     with Fleet({"main": folder}, server=postgres) as fleet:
         fleet.worker("--concurrency", "1")
-        ended = moodreel("submit", folder, "--fps", "5", cwd=fleet.programs.folder, **fleet.settings)
+        ended = moodreel("submit", folder, "--fps", "5", "--watch", cwd=fleet.programs.folder, **fleet.settings)
         assert ended.code == 0, ended.err
-        fleet.await_finished(ended.out.strip())
-        fleet.await_rows("SELECT 1 FROM media_analysis WHERE track_state = 'assigned'")
         assert fleet.rows(select) == sql(tmp_path / "moodreel.db", select)
         assert fleet.rows("SELECT count(appearance) FROM face") == [(0,)]
