@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from db.clock import Timestamp, now
-from db.engine import reading
+from db.engine import PATIENCE_S, patient, reading
 from db.job_records import Committed
 from db.schema import committed, job, job_file, segment
 
@@ -31,6 +31,7 @@ class PaceStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._patience_s = PATIENCE_S
 
     def commits(self, job_ids: Iterable[str], window_s: float) -> dict[str, Sequence[Committed]]:
         """What the last `window_s` seconds brought each of these jobs, oldest first; nothing from before a job was
@@ -47,6 +48,7 @@ class PaceStore:
                 found[row.job_id].append(Committed(ago_s, int(row.frames), float(row.media_s)))
         return dict(found)
 
+    @patient
     def moment(self) -> datetime:
         """Now, by the database's clock."""
         with reading(self._engine) as connection:
