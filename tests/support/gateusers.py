@@ -44,7 +44,7 @@ def main() -> None:
     """Call until standard input ends, then say what was seen."""
     users = Users(**json.loads(sys.argv[1]))
     seen, over = Seen(), threading.Event()
-    with gate_for(users.account(users.rate), users.redis_url, users.share) as gate:
+    with gate_for(users.account, parse_rate(users.rate), users.redis_url, users.share) as gate:
         work = threading.Thread
         threads = [work(target=_call, args=(users, gate, seen, over)) for _ in range(users.callers)]
         for thread in threads:
