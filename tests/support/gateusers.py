@@ -13,6 +13,7 @@ import httpx
 
 from workers.services.gate import SUCCESS, UNAVAILABLE, Grant, Outcome, RateGate, gate_for
 from workers.services.gate_control import Verdict
+from workers.services.rate import parse_rate
 
 TIMEOUT_S = 10.0
 
