@@ -1,8 +1,8 @@
 """One account at one service: a call waits for its turn, is on record before it leaves, and closed on receipt.
 
 The order matters. What is sent is made first, then the call is opened in the ledger under its job's budget, then a turn
-is taken, and the call leaves at once. Two threads at most wait for a turn: one may write while the other waits. More
-would only wait behind them, and count as lost if all were killed.
+is taken, and the call leaves at once. One thread at a time waits for a turn: the others would only wait behind it, hold
+some of the budget meanwhile, and count as lost if all were killed.
 """
 
 import threading
@@ -86,8 +86,7 @@ class Account:
     """US dollars of one transaction."""
     book: Bookkeeper
     stopping: threading.Event
-    turnstile: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
-    """How many may wait for a turn."""
+    turnstile: threading.Lock = field(default_factory=threading.Lock)
 
     def call(self, job_id: str, items: Sequence[Item], is_wanted: Callable[[], bool]) -> Landed:
         """Send as many of the items as one call takes; every item is in what comes back. They may wait for their turn:

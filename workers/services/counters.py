@@ -108,9 +108,7 @@ class Counters:
         except StoreError:
             opened.service.__exit__(None, None, None)
             raise
-        # At a slow pace a second one would wait for longer than anybody should.
-        turnstile = threading.Semaphore(2 if gate.pace_per_s >= 1 else 1)
-        return Account(name, opened.service, gate, price, book, self._stopping, turnstile)
+        return Account(name, opened.service, gate, price, book, self._stopping)
 
     def _gate(self, opened: Opened, rate: Rate) -> RateGate:
         account = account_id(*opened.account)
