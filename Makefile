@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks golden docs clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks golden docs clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -18,6 +18,7 @@ help:
 	@echo "make check         format, lint, types, then make test: what CI runs"
 	@echo "make chaos         a fleet whose parts are killed, frozen and wiped for three minutes; SEED=1: which, and when"
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
+	@echo "make test-wheel    every scorer that calls a service, at stand-ins, from a wheel in an empty environment"
 	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks: one alone"
 	@echo "make docs          rewrite the pages that are made from the code"
 	@echo "make clean         remove what the other targets made"
@@ -62,6 +63,9 @@ types: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seed $(SEED)
+
+test-wheel: $(READY)
+	$(BIN)/python -m pytest -m slow tests/acceptance/test_wheel.py
 
 chaos-embedded: $(READY)
 	$(BIN)/python -m pytest -m slow tests/acceptance/test_kill.py

@@ -26,7 +26,7 @@ def kill_at(person: Client, calls: int, *, resume: bool) -> None:
     wait_until(lambda: not any(child in children_of(1) for child in family))
 
 
-@pytest.mark.parametrize("moments", [(1, 6), (4, 2, 3)])
+@pytest.mark.parametrize("moments", [(2, 9)])
 def test_a_run_that_is_killed_pays_twice_at_most_what_was_under_way_and_says_how_many(
     moments: tuple[int, ...], twelve: Path, tmp_path: Path
 ) -> None:

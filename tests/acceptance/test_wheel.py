@@ -40,26 +40,37 @@ def test_the_wheel_carries_models_migrations_views_and_licences(wheel: Path) -> 
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"jobs", "workers", "db"}
 
 
-def test_the_demo_and_the_self_test_run_from_the_wheel_in_an_empty_environment_beside_names_like_ours(
-    wheel: Path, tmp_path: Path
-) -> None:
-    environment, here = tmp_path / "environment", tmp_path / "here"
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel and nothing else of ours."""
+    environment = tmp_path_factory.mktemp("installed") / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     install = [str(environment / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    return environment
+
+
+def test_the_demo_runs_from_the_wheel_in_an_empty_environment_beside_names_like_ours(
+    installed: Path, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
     for trap in ("db.py", "jobs/__init__.py", "workers/__init__.py", "workers/child.py"):
         (here / trap).parent.mkdir(parents=True, exist_ok=True)
         (here / trap).write_text("raise SystemExit('a file of the folder was imported')\n")
     ended = subprocess.run(
-        [str(environment / "bin/moodreel"), "demo"], cwd=here, capture_output=True, text=True, check=False
+        [str(installed / "bin/moodreel"), "demo"], cwd=here, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "constant-rate.mp4" in ended.stdout
     assert (here / "moodreel-demo" / "emotions.parquet").exists()
     assert "media.missing_moov" in ended.stdout
+
+
+@pytest.mark.slow
+def test_the_self_test_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     ended = subprocess.run(
-        [str(environment / "bin/moodreel"), "doctor", "--self-test", "--json"],
-        cwd=here,
+        [str(installed / "bin/moodreel"), "doctor", "--self-test", "--json"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
