@@ -13,10 +13,10 @@ from jobs.estimate import Estimate, Prospect, Terms, estimate, foresee
 from jobs.request import RunRequest
 from workers.analysis import AnalysisSpec
 from workers.detection.catalogue import SERVICE
-from workers.services.base import PictureCard, ServiceCard
+from workers.services.base import PictureCard
 from workers.services.catalogue import service_card
 from workers.services.prices import price_of
-from workers.services.rate import Rate, parse_rate
+from workers.services.rate import rate_in_force
 from workers.settings import Settings
 
 FACES_PER_FRAME = 1.0
@@ -42,13 +42,9 @@ def terms_of(settings: Settings, request: RunRequest) -> Terms | None:
         finds_faces=finds_faces,
         faces_a_call=request.analysis.scorer.pack,
         may_take_more=not finds_faces and not isinstance(card, PictureCard),
-        rate=_rate(request.calls.rate or settings.rate, card),
+        rate=rate_in_force(card.rate_per_s, request.calls.rate, settings.rate),
         price=price_of(card.name, settings.prices),
     )
-
-
-def _rate(text: str | None, card: ServiceCard) -> Rate:
-    return Rate(card.rate_per_s, 1.0) if text is None else parse_rate(text)
 
 
 def _prospect(plan: Preview, settings: Settings, spec: AnalysisSpec) -> Prospect:

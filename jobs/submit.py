@@ -20,7 +20,7 @@ from workers.remote import require_package
 from workers.scoring import catalogue as scorers
 from workers.services.catalogue import open_service, service_card
 from workers.services.prices import price_of
-from workers.services.rate import parse_rate
+from workers.services.rate import rate_in_force
 from workers.settings import Settings
 from workers.urls import check_url, is_url
 
@@ -98,7 +98,7 @@ def require_service(settings: Settings, request: RunRequest) -> None:
     if service_card(request.analysis.scorer.name) is not None:
         with open_service(request.analysis, settings).service:
             price_of(request.analysis.scorer.name, settings.prices)
-            parse_rate(request.calls.rate or settings.rate or "1/s")
+            rate_in_force(1.0, request.calls.rate, settings.rate)
 
 
 def create_job(store: Store, request: RunRequest, submitter: str) -> JobRecord:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from workers.awaited import Awaited
 from workers.errors import MachineFault
 from workers.hashing import never
 from workers.limits import PROBE_BYTES_PER_S
-from workers.messages import AnalyseBatch, Give, SegmentResult, SegmentWork
+from workers.messages import AnalyseBatch, Give, SegmentResult, SegmentWork, Takes
 from workers.outbox import Outbox
 from workers.places import COMING, Coming, Places, Whereabouts
 from workers.scoring.catalogue import give_of
@@ -140,8 +141,8 @@ class Desk:
     def done(self, claim: ClaimedSegment, result: SegmentResult) -> None:
         """A segment was analysed: it is committed, or first goes to the service that scores it."""
         self.counts.spent(result.stages_s)
-        spec = AnalysisSpec.from_json(claim.spec_json)
-        if give_of(spec) is Give.SCORES:
+        spec, give, _ = _meaning(claim.spec_json)
+        if give is Give.SCORES:
             self._commit(claim, result)
             return
         try:
@@ -253,9 +254,7 @@ class Desk:
                 case Problem() as problem:
                     self.failed(claim, problem, 0.0 if self._terms.territory is None else LATER_S)
                 case FileIdentity() as found:
-                    spec = AnalysisSpec.from_json(claim.spec_json)
-                    give, takes = give_of(spec), takes_of(spec)
-                    works.append((claim, SegmentWork(found, claim.facts, claim.spec, spec, give, takes)))
+                    works.append((claim, SegmentWork(found, claim.facts, claim.spec, *_meaning(claim.spec_json))))
         return works
 
     def _look_for(self, claim: ClaimedSegment) -> Whereabouts:
@@ -286,6 +285,13 @@ class Desk:
         self._places.release(over)
         with self._lock:
             self._held.difference_update(over)
+
+
+@lru_cache(maxsize=64)
+def _meaning(spec_json: str) -> tuple[AnalysisSpec, Give, Takes | None]:
+    """What an analysis asks of a child, read once and not for each segment."""
+    spec = AnalysisSpec.from_json(spec_json)
+    return spec, give_of(spec), takes_of(spec)
 
 
 def owner_name() -> str:

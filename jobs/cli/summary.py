@@ -118,8 +118,7 @@ def _database_option(store: Store) -> str:
 def _totals(store: Store, job: JobRecord, outcome: RunOutcome) -> Iterable[str]:
     counts, desk = outcome.counts, outcome.desk
     named = f" ({printable(job.name)})" if job.name else ""
-    ended = "stopped" if job.stop_reason else _ENDINGS[outcome.ending]
-    yield f"job {short(job.id)}{named} {ended} after {duration(outcome.elapsed_s)}"
+    yield f"job {short(job.id)}{named} {_ENDINGS[outcome.ending]} after {duration(outcome.elapsed_s)}"
     files = [numbered(counts.files, "file")]
     files += [
         f"{number:,} {what}"
@@ -151,7 +150,7 @@ _ENDINGS = {
     Ending.FINISHED: "finished",
     Ending.INTERRUPTED: "interrupted",
     Ending.CANCELLED: "was cancelled",
-    Ending.STOPPED: "was stopped",
+    Ending.STOPPED: "stopped",
 }
 
 

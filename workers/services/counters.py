@@ -11,12 +11,13 @@ from db.errors import StoreError
 from db.records import Problem
 from db.store import Store
 from workers.analysis import AnalysisSpec
+from workers.errors import SettingsError
 from workers.services.bookkeeper import Bookkeeper
 from workers.services.catalogue import Opened, open_service
 from workers.services.gate import RateGate, account_id, gate_for
 from workers.services.lines import Counter, Trouble
 from workers.services.prices import price_of
-from workers.services.rate import Rate, parse_rate
+from workers.services.rate import Rate, rate_in_force
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,17 +49,17 @@ class Counters:
         self._share = share
         self._stopping = stopping
         self._opener = opener
-        self._counters: dict[tuple[AnalysisSpec, str], Counter] = {}
+        self._counters: dict[tuple[AnalysisSpec, str | None], Counter] = {}
         self._gates: dict[tuple[str, str], RateGate] = {}
         self._misset: Trouble | None = None
 
     def counter(self, job_id: str, spec: AnalysisSpec, book: Bookkeeper) -> Counter:
         """The account that a job's calls under an analysis go to. Raises SettingsError, StoreError."""
         request = json.loads(self._store.jobs.get(job_id).request_json)
-        rate_text = request.get("rate") or self._settings.rate or ""
-        key = (spec, rate_text)
+        asked = request.get("rate") or self._settings.rate
+        key = (spec, asked)
         if key not in self._counters:
-            self._counters[key] = Counter(self._open(spec, rate_text, book))
+            self._counters[key] = Counter(self._open(spec, asked, book))
         self._misset = None
         return self._counters[key]
 
@@ -95,17 +96,16 @@ class Counters:
         for gate in self._gates.values():
             gate.close()
 
-    def _open(self, spec: AnalysisSpec, rate_text: str, book: Bookkeeper) -> "Account":
+    def _open(self, spec: AnalysisSpec, asked: str | None, book: Bookkeeper) -> "Account":
         from workers.services.account import Account, draw_in_one_thread
 
         draw_in_one_thread()
         name = spec.scorer.name
         price = price_of(name, self._settings.prices).of(1)
-        rate = parse_rate(rate_text) if rate_text else None
         opened = self._opener(spec, self._settings)
         try:
-            gate = self._gate(opened, rate or Rate(opened.service.card.rate_per_s, 1.0))
-        except StoreError:
+            gate = self._gate(opened, rate_in_force(opened.service.card.rate_per_s, asked))
+        except (StoreError, SettingsError):
             opened.service.__exit__(None, None, None)
             raise
         return Account(name, opened.service, gate, price, book, self._stopping)

@@ -72,3 +72,9 @@ def parse_rate(text: str) -> Rate:
         raise SettingsError(f"{text!r} is no rate of any service", _HINT)
     stretch = max(Fraction(1), 1 / calls)
     return Rate(float(calls * stretch), float(window_s * stretch))
+
+
+def rate_in_force(ordinary_per_s: float, *asked: str | None) -> Rate:
+    """The first rate that anybody asked for, or what ordinary accounts of the service may. Raises SettingsError."""
+    text = next(filter(None, asked), None)
+    return Rate(ordinary_per_s, 1.0) if text is None else parse_rate(text)
