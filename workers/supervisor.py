@@ -16,6 +16,7 @@ from workers.events import CrewBroken, Event, ItemDone, ItemFailed, ItemProgress
 from workers.failures import ChildCannotStart, ChildStopped
 from workers.lane import Lane
 from workers.limits import ChildLimits
+from workers.turns import Bell, Turns
 
 __all__ = ["CrewBroken", "Event", "ItemDone", "ItemFailed", "ItemProgress", "Lane", "Supervisor", "Task", "TaskEnded"]
 
@@ -32,7 +33,7 @@ class Supervisor:
     def __init__(
         self, size: int, limits: ChildLimits | None = None, device: str = "auto", entry: str = "workers.child:main"
     ) -> None:
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._tasks: Turns[Task] = Turns()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._lanes = [Lane(limits or ChildLimits(), device, entry) for _ in range(size)]
         self._stopping = False
@@ -81,9 +82,8 @@ class Supervisor:
 
     def withdraw(self) -> None:
         """Take back every task that no lane has begun: each ends untouched. Tasks in hand go on."""
-        with suppress(queue.Empty):
-            while (task := self._tasks.get_nowait()) is not None:
-                self._events.put(untouched(task))
+        for task in self._tasks.withdraw():
+            self._events.put(untouched(task))
 
     def stop_now(self) -> None:
         """Kill every child; tasks in hand and queued come back untouched."""
@@ -94,13 +94,14 @@ class Supervisor:
     def close(self) -> None:
         """Stop everything and wait until it is gone."""
         self.stop_now()
-        for _ in self._threads:
-            self._tasks.put(None)
+        self.withdraw()
+        self._tasks.close()
         for thread in self._threads:
             thread.join()
 
     def _work(self, lane: Lane) -> None:
-        while (task := self._tasks.get()) is not None:
+        bell: Bell = queue.SimpleQueue()
+        while (task := self._tasks.get(bell)) is not None:
             if self._stopping:
                 self._events.put(untouched(task))
             else:
