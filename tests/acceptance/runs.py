@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import forked
+
 FACES = """
     SELECT path, pts, face, time_s, box_x, box_y, box_width, box_height, confidence, dominant,
            neutral, happiness, surprise, sadness, anger, disgust, fear, contempt
@@ -47,16 +49,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 def moodreel(*arguments: str | Path, cwd: Path, timeout_s: float = 120, **environment: str) -> Ended:
     """Run a command to its end."""
-    ended = subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env=clean_environment(**environment),
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return Ended(*forked([str(word) for word in arguments], cwd, clean_environment(**environment), timeout_s))
 
 
 def start(*arguments: str | Path, cwd: Path, ordinary: bool = False, **environment: str) -> "subprocess.Popen[str]":
