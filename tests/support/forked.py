@@ -46,6 +46,7 @@ def _become(arguments: list[str], cwd: str, environment: dict[str, str], out: st
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path not in sys.path]
     os.chdir(cwd)
     sys.argv = ["moodreel", *arguments]
     from jobs.cli import main
