@@ -6,13 +6,12 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forked import forked
+from tests.support.forked import OURS, forked
 
 FACES = """
     SELECT path, pts, face, time_s, box_x, box_y, box_width, box_height, confidence, dominant,
@@ -38,7 +37,7 @@ class Ended:
 
 def command(*arguments: str | Path) -> list[str]:
     """`moodreel ...` as this interpreter runs it."""
-    return [sys.executable, "-m", "jobs", *map(str, arguments)]
+    return [*OURS, *map(str, arguments)]
 
 
 def clean_environment(**more: str) -> dict[str, str]:

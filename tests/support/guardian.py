@@ -1,11 +1,12 @@
 """The guardian: a process that starts programs for a test and leaves nothing of them behind, however the test ends.
 
-Run as a script with a socket for its standard input. Whatever its programs start, orphans in sessions of their own
-included, belongs to it; when the socket closes it kills them all and removes its folder. A program that would leave
-something behind elsewhere may have a signal first, and a moment.
+Whatever its programs start, orphans in sessions of their own included, belongs to it; when the line to the test closes
+it kills them all and removes its folder. A program that would leave something behind elsewhere may have a signal first,
+and a moment. Where it is one of ours, it is forked: see forked.py.
 """
 
 import ctypes
+import multiprocessing
 import os
 import shutil
 import signal
@@ -14,9 +15,12 @@ import sys
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.process import BaseProcess
+from typing import Any, NoReturn
 
 import psutil
+
+from tests.support.forked import OURS, become, write_to
 
 MOMENT_S = 10.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -29,6 +33,7 @@ class Guardian:
         self._orders = orders
         self._folder = folder
         self._programs: list[subprocess.Popen[bytes]] = []
+        self._forked: list[BaseProcess] = []
         self._farewells: dict[int, int] = {}
 
     def serve(self) -> None:
@@ -51,22 +56,41 @@ class Guardian:
     def _start(self, order: dict[str, Any]) -> None:
         farewell = order.pop("farewell")
         try:
-            with open(order.pop("out"), "ab") as out, open(order.pop("log"), "ab") as log:  # noqa: PTH123
-                program = subprocess.Popen(
-                    **order,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=log,
-                    start_new_session=True,
-                    preexec_fn=_last_preparations,  # noqa: PLW1509  there are no threads here
-                )
+            pid = self._fork(order) if order["args"][: len(OURS)] == OURS else self._run(order)
         except OSError as error:
             self._orders.send(("refused", 0, str(error)))
             return
-        self._programs.append(program)
         if farewell is not None:
-            self._farewells[program.pid] = farewell
-        self._orders.send(("started", program.pid, None))
+            self._farewells[pid] = farewell
+        self._orders.send(("started", pid, None))
+
+    def _run(self, order: dict[str, Any]) -> int:
+        with open(order.pop("out"), "ab") as out, open(order.pop("log"), "ab") as log:  # noqa: PTH123
+            program = subprocess.Popen(
+                **order,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_last_preparations,  # noqa: PLW1509  there are no threads here
+            )
+        self._programs.append(program)
+        return program.pid
+
+    def _fork(self, order: dict[str, Any]) -> int:
+        process = multiprocessing.get_context("fork").Process(target=self._become, args=(order,))
+        process.start()
+        self._forked.append(process)
+        assert process.pid is not None
+        return process.pid
+
+    def _become(self, order: dict[str, Any]) -> NoReturn:
+        os.setsid()
+        self._orders.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _last_preparations()
+        write_to(order["out"], order["log"])
+        become(order["args"][len(OURS) :], str(order["cwd"]), order["env"])
 
     def _bury(self) -> None:
         """Take note of every death, orphans' too."""
@@ -109,5 +133,7 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value)
 
 
-if __name__ == "__main__":
-    Guardian(Connection(os.dup(0)), sys.argv[1]).serve()
+def guard(orders: Connection, folder: str) -> None:
+    """Be the guardian of one test process, until it closes the line."""
+    os.setsid()
+    Guardian(orders, folder).serve()

@@ -2,23 +2,20 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
 from tests.support.dbplace import quick_place
+from tests.support.forked import forking
+from tests.support.guardian import guard
 
 STOP_S = 60.0
-_GUARDIAN = Path(__file__).with_name("guardian.py")
 
 
 class Program:
@@ -98,12 +95,10 @@ class Programs:
         self.folder = Path(tempfile.mkdtemp(prefix="moodreel-", dir=quick_place()))
         self.folder.chmod(0o711)  # PostgreSQL's account has to get to a folder below
         self._codes: dict[int, int] = {}
-        ours, theirs = socket.socketpair()
+        self._line, theirs = forking.Pipe()
         with theirs:
-            self._guardian = subprocess.Popen(
-                [sys.executable, "-I", _GUARDIAN, self.folder], stdin=theirs, start_new_session=True
-            )
-        self._line = Connection(ours.detach())
+            self._guardian = forking.Process(target=guard, args=(theirs, str(self.folder)))
+            self._guardian.start()
 
     def start(
         self,
@@ -121,6 +116,8 @@ class Programs:
         case it still runs when everything is killed.
         """
         out, log = self.folder / f"{name}.out", self.folder / f"{name}.log"
+        out.touch()
+        log.touch()
         order = {
             "args": list(map(str, argv)),
             "cwd": cwd or self.folder,
@@ -154,7 +151,7 @@ class Programs:
     def close(self) -> None:
         """End everything at once; the folder goes too."""
         self._line.close()
-        self._guardian.wait(STOP_S)
+        self._guardian.join(STOP_S)
 
     def __enter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from db.records import ClaimedSegment, Face, Frame, SegmentCommit
 from db.store import Store
 from db.tracks import TrackStore
+from db.tracks_write import Tracked
 from tests.support.dbmaking import HAPPY, SAD, admit, start, video
 
 LOOK = bytes(range(91))
@@ -29,6 +30,15 @@ def complete(store: Store, names: Sequence[str] = ("a.mp4",), segments: int = 2,
     for claimed in reversed(store.segments.claim("w", 60.0, 100)):
         store.segments.commit([two_people(claimed)])
     return job.id
+
+
+def assign_by_side(store: Store) -> None:
+    """Give all complete videos their tracks: the first face from the left is in track 1, the next in 2."""
+    tracks = tracks_in(store)
+    while claim := tracks.claim("w", 60.0, 1):
+        faces = tracks.faces(claim, None, 1000)
+        tracked = Tracked([one.pts for one in faces], [one.face for one in faces], [one.face + 1 for one in faces])
+        assert tracks.assign(claim, tracked, 1, 2.0)
 
 
 def tracks_in(store: Store) -> TrackStore:
