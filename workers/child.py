@@ -25,9 +25,12 @@ from workers.messages import (
     AnalyseBatch,
     Analysed,
     BatchDone,
+    DrawBatch,
+    Drawn,
     Enclosed,
     Enclosures,
     Failed,
+    Piece,
     ProbeBatch,
     Probed,
     ProbeWork,
@@ -42,6 +45,7 @@ from workers.messages import (
 )
 
 if TYPE_CHECKING:
+    from workers.drawing.work import DrawWork
     from workers.toolbox import Toolbox
 
 PROGRESS_EVERY_FRAMES = 8
@@ -108,6 +112,9 @@ def answer(request: Request, toolbox: "Toolbox", send: Send) -> None:
         case AnalyseBatch(items):
             for index, segment in enumerate(items):
                 attempt(index, partial(_analyse, index, segment, toolbox, send), send)
+        case DrawBatch(items):
+            for index, work in enumerate(items):
+                attempt(index, partial(_draw, index, work, send), send)
     send(BatchDone())
 
 
@@ -135,6 +142,15 @@ def _analyse(index: int, work: SegmentWork, toolbox: "Toolbox", send: Send) -> R
         send(Enclosed(index, part))
 
     return Analysed(index, process_segment(work, toolbox, _reporter(index, send), hand_over))
+
+
+def _draw(index: int, work: "DrawWork", send: Send) -> Reply:
+    from workers.drawing.draw import draw
+
+    def hand_over(offset: int, data: bytes) -> None:
+        send(Piece(index, offset, data))
+
+    return Drawn(index, draw(work, hand_over, _reporter(index, send)))
 
 
 def _reporter(index: int, send: Send) -> Callable[[int], None]:

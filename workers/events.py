@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from db.records import Problem
+from workers.drawing.work import DrawResult
 from workers.messages import ProbeResult, Request, SegmentResult
 
 
@@ -24,12 +25,31 @@ class ItemProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemPiece:
+    """Some bytes of the file that an item makes, and where in it they belong."""
+
+    task: Task
+    index: int
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ItemDone:
     """An item of a task is finished."""
 
     task: Task
     index: int
     result: SegmentResult | ProbeResult
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDrawn:
+    """An item of a task has made its file."""
+
+    task: Task
+    index: int
+    result: DrawResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +76,7 @@ class CrewBroken:
     reason: str
 
 
-Event = ItemProgress | ItemDone | ItemFailed | TaskEnded | CrewBroken
+Event = ItemProgress | ItemPiece | ItemDone | ItemDrawn | ItemFailed | TaskEnded | CrewBroken
 
 
 def untouched(task: Task) -> TaskEnded:

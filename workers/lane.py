@@ -6,10 +6,23 @@ from collections.abc import Generator, Iterator
 
 from db.records import Problem
 from workers.enclosures import joined
-from workers.events import Event, ItemDone, ItemFailed, ItemProgress, Task, TaskEnded
+from workers.events import Event, ItemDone, ItemDrawn, ItemFailed, ItemPiece, ItemProgress, Task, TaskEnded
 from workers.failures import REPORT_HINT, ChildCannotStart, ChildCrashed, ChildFailure, ChildStopped
 from workers.limits import ChildLimits
-from workers.messages import AnalyseBatch, Analysed, Enclosed, Enclosures, Failed, Probed, Progress, Reply, Started
+from workers.messages import (
+    AnalyseBatch,
+    Analysed,
+    DrawBatch,
+    Drawn,
+    Enclosed,
+    Enclosures,
+    Failed,
+    Piece,
+    Probed,
+    Progress,
+    Reply,
+    Started,
+)
 from workers.process import ChildProcess
 
 START_TRIES = 3
@@ -50,6 +63,8 @@ class Account:
                 whole = joined(self._enclosed, result)
                 self._close_item()
                 return ItemDone(self.task, index, whole)
+            case Piece() | Drawn():
+                return self._take_drawn(reply)
             case Probed(index, plan):
                 self._close_item()
                 return ItemDone(self.task, index, plan)
@@ -57,6 +72,12 @@ class Account:
                 self._close_item()
                 return ItemFailed(self.task, index, problem)
         return None
+
+    def _take_drawn(self, reply: Piece | Drawn) -> Event:
+        if isinstance(reply, Piece):
+            return ItemPiece(self.task, reply.index, reply.offset, reply.data)
+        self._close_item()
+        return ItemDrawn(self.task, reply.index, reply.result)
 
     def charge(self, problem: Problem) -> Iterator[Event]:
         """The child is dead: let the item in hand pay, or the first where none was ever taken up."""
@@ -75,8 +96,12 @@ class Account:
 
     def _targets(self, index: int) -> int:
         """Progress beyond what an item can hold is not passed on: no child fills its parent's memory with it."""
-        request = self.task.request
-        return request.items[index].segment.targets if isinstance(request, AnalyseBatch) else 0
+        match self.task.request:
+            case AnalyseBatch(items):
+                return items[index].segment.targets
+            case DrawBatch(items):
+                return items[index].frames
+        return 0
 
 
 class Lane:

@@ -4,6 +4,7 @@ import resource
 import sys
 from dataclasses import dataclass
 
+from workers.drawing.work import DrawWork
 from workers.messages import ProbeWork, SegmentWork
 
 PROBE_BYTES_PER_S = 2_000_000
@@ -12,6 +13,10 @@ DECODE_S_PER_MEGAPIXEL = 0.2
 """About fifty times what a current core needs for H.264: slow machines, HEVC and busy neighbours included."""
 TARGET_S = 1.0
 """Detection and scoring of one sampled frame, with the same margin."""
+DRAW_S_PER_MEGAPIXEL = 1.0
+"""Decoding, drawing upon and encoding one picture of a video."""
+DRAW_S = 0.1
+"""What any such picture takes beside its size."""
 PICTURE_S_PER_MEGAPIXEL = 1.0
 """One whole picture in one call: AVIF and PNG photos on a slow machine with busy neighbours."""
 PULSE_EVERY_S = 0.5
@@ -34,21 +39,24 @@ class ChildLimits:
     open_files: int = 256
 
 
-def deadline_s(item: SegmentWork | ProbeWork, limits: ChildLimits) -> float:
+def deadline_s(item: SegmentWork | ProbeWork | DrawWork, limits: ChildLimits) -> float:
     """Seconds that `item` may take: a child that needs more is taken for hung."""
     if isinstance(item, ProbeWork):
         return limits.timeout_s + item.source.size / PROBE_BYTES_PER_S
+    if isinstance(item, DrawWork):
+        drawing_s = item.megapixels * DRAW_S_PER_MEGAPIXEL + item.frames * DRAW_S
+        return limits.timeout_s + drawing_s + item.source.size / PROBE_BYTES_PER_S
     segment = item.segment
     linear_demux_s = item.source.size / (50 * PROBE_BYTES_PER_S)
     return limits.timeout_s + segment.weight * DECODE_S_PER_MEGAPIXEL + segment.targets * TARGET_S + linear_demux_s
 
 
-def silence_s(item: SegmentWork | ProbeWork, limits: ChildLimits) -> float:
+def silence_s(item: SegmentWork | ProbeWork | DrawWork, limits: ChildLimits) -> float:
     """Seconds that a single call into a library may take over `item`: a decoder that does not return is hung.
 
     The longest honest one decodes one whole picture; calls that read are given up by libavformat after 30 s.
     """
-    facts = item.facts if isinstance(item, SegmentWork) else None
+    facts = None if isinstance(item, ProbeWork) else item.facts
     megapixels = facts.width * facts.height / 1e6 if facts is not None else 0.0
     honest = min(deadline_s(item, limits), limits.timeout_s + megapixels * PICTURE_S_PER_MEGAPIXEL)
     return max(LEAST_SILENCE_S, honest)

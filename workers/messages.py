@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from db.records import FileIdentity, Frame, MediaFacts, Problem, SegmentSpec
 from workers.analysis import AnalysisSpec
+from workers.drawing.work import DrawResult, DrawWork
 
 
 class Give(StrEnum):
@@ -139,7 +140,13 @@ class ProbeBatch(msgspec.Struct, frozen=True, tag=True):
     items: tuple[ProbeWork, ...]
 
 
-Request = AnalyseBatch | ProbeBatch
+class DrawBatch(msgspec.Struct, frozen=True, tag=True):
+    """Files to make of recordings, one after the other."""
+
+    items: tuple[DrawWork, ...]
+
+
+Request = AnalyseBatch | ProbeBatch | DrawBatch
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -173,6 +180,21 @@ class Analysed(msgspec.Struct, frozen=True, tag=True):
     result: SegmentResult
 
 
+class Piece(msgspec.Struct, frozen=True, tag=True):
+    """Some bytes of the file that item `index` makes, and where in it they belong."""
+
+    index: int
+    offset: int
+    data: bytes
+
+
+class Drawn(msgspec.Struct, frozen=True, tag=True):
+    """Item `index` is made: all of its file was sent."""
+
+    index: int
+    result: DrawResult
+
+
 class Probed(msgspec.Struct, frozen=True, tag=True):
     """Item `index` is probed."""
 
@@ -191,7 +213,7 @@ class BatchDone(msgspec.Struct, frozen=True, tag=True):
     """Every item of the request was answered."""
 
 
-Reply = Ready | Started | Progress | Enclosed | Analysed | Probed | Failed | BatchDone
+Reply = Ready | Started | Progress | Enclosed | Piece | Analysed | Probed | Drawn | Failed | BatchDone
 
 
 class Undecodable(Exception):

@@ -73,7 +73,7 @@ def _probe_video(path: bytes, form: Format, sampling: Sampling, limits: CutLimit
             index = index.without_broken_tail()
         if not index.shown.any():
             raise no_frames() if cut_short is None else truncated("not one whole frame is left")
-        facts = _facts(video, form, index, _first_frame(video), cut_short)
+        facts = _facts(video, form, index, first_frame(video), cut_short)
     megapixels = facts.width * facts.height / 1e6
     return ProbeResult(facts, cut_segments(index, sampling, Clock.of(facts), megapixels, limits))
 
@@ -104,7 +104,7 @@ def _cut_short(video: Video, index: PacketIndex, missing: int) -> Problem | None
     return truncated(why).problem
 
 
-def _first_frame(video: Video) -> av.VideoFrame:
+def first_frame(video: Video) -> av.VideoFrame:
     """The first frame that decodes. Raises MediaError when none does."""
     video.rewind()
     context = video.stream.codec_context

@@ -1,6 +1,6 @@
 """Reads the wanted frames of a video whose times are derived: every frame is decoded, the i-th shown has the i-th."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import av
@@ -32,7 +32,7 @@ class SequentialReader:
         presented = index.presented()
         wanted = choose(presented, index.keys(), self._sampling, self._clock, self._span())
         ranks = dict(zip(np.searchsorted(presented, wanted).tolist(), wanted.tolist(), strict=True))
-        for rank, frame in self._ranked(index):
+        for rank, frame in ranked(self._video, self._window(), index):
             if rank in ranks:
                 yield self._developer.picture(frame, ranks.pop(rank))
             if not ranks:
@@ -47,24 +47,28 @@ class SequentialReader:
         self._video.rewind()
         return islice(self._video.packets(), self._segment.packets)
 
-    def _ranked(self, index: PacketIndex) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Every frame that decodes, with its place among those shown. A packet that gives nothing keeps its place:
-        it is known by its number where nothing is reordered, else by the decoder's complaint.
-        """
-        places = np.cumsum(index.shown) - 1
-        came = lost = 0
-        for number, packet in enumerate(self._numbered()):
-            context = self._video.stream.codec_context
-            frames = decoded(context, packet)
-            lost += frames is None and bool(index.shown[min(number, len(index) - 1)])
-            for frame in frames or ():
-                in_order = frame.pts is not None and not context.has_b_frames
-                yield int(places[frame.pts]) if in_order else came + lost, frame
-                came += 1
 
-    def _numbered(self) -> Iterator[VideoPacket | None]:
-        """The packets with their number for a PTS, so that a frame tells which one it came from; then the drain."""
-        for number, packet in enumerate(self._window()):
-            packet.pts = number
-            yield packet
-        yield None
+def ranked(video: Video, packets: Iterable[VideoPacket], index: PacketIndex) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Every frame that decodes of `packets`, which `index` is of, with its place among those shown.
+
+    A packet that gives nothing keeps its place: it is known by its number where nothing is reordered, else by the
+    decoder's complaint.
+    """
+    places = np.cumsum(index.shown) - 1
+    came = lost = 0
+    for number, packet in enumerate(_numbered(packets)):
+        context = video.stream.codec_context
+        frames = decoded(context, packet)
+        lost += frames is None and bool(index.shown[min(number, len(index) - 1)])
+        for frame in frames or ():
+            in_order = frame.pts is not None and not context.has_b_frames
+            yield int(places[frame.pts]) if in_order else came + lost, frame
+            came += 1
+
+
+def _numbered(packets: Iterable[VideoPacket]) -> Iterator[VideoPacket | None]:
+    """The packets with their number for a PTS, so that a frame tells which one it came from; then the drain."""
+    for number, packet in enumerate(packets):
+        packet.pts = number
+        yield packet
+    yield None

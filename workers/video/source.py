@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from db.records import FileIdentity, MediaFacts
 from db.states import FrameStatus
 from workers.errors import MediaError
 from workers.messages import SegmentWork
@@ -30,6 +31,14 @@ class PhotoReader:
         yield Picture(0, 0.0, FrameStatus.OK, read_photo(self._path, self._form))
 
 
+def form_as_probed(source: FileIdentity, facts: MediaFacts) -> Format:
+    """The format of a file by its first bytes. Raises MediaError where it is not the one that was probed."""
+    form = sniff_file(source.path)
+    if form is None or form.name != facts.container:
+        raise MediaError("media.changed", "it is no longer what it was when the job began", "run the job again")
+    return form
+
+
 Source = PhotoReader | SegmentReader | SequentialReader
 
 
@@ -38,9 +47,7 @@ def open_source(work: SegmentWork) -> Iterator[Source]:
     """The wanted frames of `work`. Raises MediaError, also when the file is another one before or after the body."""
     path = work.source.path
     with holds_still(work.source):
-        form = sniff_file(path)
-        if form is None or form.name != work.facts.container:
-            raise MediaError("media.changed", "it is no longer what it was when the job began", "run the job again")
+        form = form_as_probed(work.source, work.facts)
         if form.kind == "photo":
             yield PhotoReader(path, form)
             return
