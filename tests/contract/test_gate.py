@@ -249,7 +249,7 @@ class Twin:
 
 
 @given(RATES, st.none() | memories(), ASKINGS)
-@settings(max_examples=800)
+@settings(max_examples=200)
 def test_redis_gives_turns_as_python_does(
     redis: RedisServer, rate: Rate, memory: Memory | None, asking: Asking
 ) -> None:
@@ -263,7 +263,7 @@ def test_redis_gives_turns_as_python_does(
 
 
 @given(RATES, st.none() | memories(), ANSWERS)
-@settings(max_examples=1500)
+@settings(max_examples=400)
 def test_redis_learns_as_python_does(redis: RedisServer, rate: Rate, memory: Memory | None, told: Answered) -> None:
     with redis.client() as client:
         twin = Twin(client, rate, memory)
