@@ -1,7 +1,7 @@
 """What exports read of a job: rows in a stable order, streamed in constant memory from one moment of the database.
 
 Files come in the order of their paths, then times, then faces from left to right. A few files are read at a time, so
-that neither database ever sorts or holds more than a few thousand rows.
+that neither database ever sorts or holds more than a few thousand rows; what is added up is that of one file or group.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from db.engine import reading, translated, translated_driver
 from db.errors import StoreError
-from db.export_tables import MEDIA, TABLES, Source, Statement, source_of
+from db.export_sql import Source, Statement
+from db.export_tables import MEDIA, TABLES, source_of
 from db.export_where import Condition, filtered
 from db.query_answer import meant
 
@@ -69,7 +70,8 @@ def open_export(engine: Engine, job_id: str, table: str, choice: Choice = EVERYT
     is none, and what a database raises.
     """
     if table not in TABLES:
-        raise StoreError(f"there is no table {table!r} to export", f"choose one of: {', '.join(TABLES)}")
+        hint = f"{meant(table, TABLES)}choose one of: {', '.join(TABLES)}"
+        raise StoreError(f"there is no table {table!r} to export", hint)
     source = source_of(table, job_id, by_media=choice.by_media)
     columns = _chosen(source, table, choice)
     with reading(engine) as connection, ExitStack() as opened:

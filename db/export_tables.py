@@ -11,15 +11,23 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from db.describe import Described, described
+from db.export_groups import groups_of
+from db.export_sql import Source, Statement, listed, quoted
 from db.schema import LANDMARKS, job_file, media_analysis
 
 CHUNK_ROWS = 20_000
 """Rows of several files to read at once: they have to be sorted."""
 ALONE_ROWS = 500
-"""A file with so many rows is read alone, in the order of its primary key: nothing is sorted."""
+"""A file with so many rows is read alone, in the order of its primary key: nothing is sorted but what is added up."""
 PAGE_FILES = 500
-TABLES = ("emotions", "faces", "frames", "media_summary", "problems")
-"""What can be exported: emotions is what people want, faces adds landmarks, frames has those without a face too."""
+TABLES = (
+    *("emotions", "faces", "frames"),
+    *("media_summary", "track_summary", "timeline", "group_timeline"),
+    "problems",
+)
+"""What can be exported: emotions is what people want, faces adds landmarks, frames has those without a face too; then
+what is added up of them.
+"""
 MEDIA = "media"
 """The column that tells recordings apart."""
 
@@ -31,40 +39,26 @@ _BY_PATH = ("_root", "_relative")
 _ORDER = ", jf.root AS _root, jf.relative AS _relative"
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """Gives rows of a table with all its columns; `order` is what they are to be ordered by."""
-
-    rows: str
-    order: str
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One table of one job: `statements`, in turn, give all its rows; `no_rows` is one of the same form."""
-
-    sentence: str
-    columns: tuple[Described, ...]
-    no_rows: str
-    statements: Callable[[Connection], Iterator[Statement]]
-    of_files: bool = True
-    """Every row belongs to a recording."""
-
-
 def source_of(table: str, job_id: str, *, by_media: bool) -> Source:
     """Where the rows of one of TABLES come from: ordered by path, time and face, or by recording first."""
-    emotions, frames, summary = (described()[view] for view in ("job_emotions", "job_frames", "media_summary"))
+    views = described()
+    emotions, frames, seconds = views["job_emotions"], views["job_frames"], views["job_timeline"]
     match table:
         case "emotions":
             found = _OfFiles(emotions.sentence, emotions.columns, _rows_of("face"), "faces", ("pts", "face"))
         case "faces":
-            columns = (*emotions.columns, *(one for one in described()["face"].columns if one.name in _MORE_OF_FACES))
+            columns = (*emotions.columns, *(one for one in views["face"].columns if one.name in _MORE_OF_FACES))
             found = _OfFiles(_FACES, columns, _rows_of("face"), "faces", ("pts", "face"))
         case "frames":
             found = _OfFiles(frames.sentence, frames.columns, _rows_of("frame"), "frames", ("pts",))
         case "media_summary":
-            columns = (*summary.columns, *(column for column in emotions.columns if column.name == "tags"))
-            found = _OfFiles(summary.sentence, columns, _summaries, None, ())
+            found = _OfFiles(views[table].sentence, _tagged(table), _summaries_of(table), None, ())
+        case "track_summary":
+            found = _OfFiles(views[table].sentence, _tagged(table), _summaries_of(table), "faces", ("track",))
+        case "timeline":
+            found = _OfFiles(views[table].sentence, seconds.columns, _seconds, "frames", ("second",))
+        case "group_timeline":
+            return groups_of(job_id)
         case _:
             return _problems(job_id)
     return _by_file(found, job_id, by_media)
@@ -112,28 +106,43 @@ def _rows_of(kind: str) -> Callable[[Sequence[Described], Sequence[_File]], str]
 
     def select(columns: Sequence[Described], files: Sequence[_File]) -> str:
         names = ", ".join(f"{_OF_JOB.get(one.name, f'x.{one.name}')} AS {one.name}" for one in columns)
-        ids = _listed(file.id for file in files)
+        ids = listed(file.id for file in files)
         joined = f"JOIN {kind} AS x ON x.media_analysis_id = jf.media_analysis_id {_JOINED}"
         return f"SELECT {names}{_ORDER} FROM job_file AS jf {joined} WHERE jf.id {ids}"  # noqa: S608
 
     return select
 
 
-def _summaries(columns: Sequence[Described], files: Sequence[_File]) -> str:
-    """Selects one row a file: its media's summary under the path and tags of the job."""
-    own = {"path": _OF_JOB["path"], "tags": _OF_JOB["tags"]}
-    names = ", ".join(f"{own.get(one.name, f's.{one.name}')} AS {one.name}" for one in columns)
-    # The view is narrowed down by itself: else a database may add up every face there is before it joins.
-    media = _listed(sorted({file.media_id for file in files}))
-    joined = f"JOIN (SELECT * FROM media_summary WHERE media {media}) AS s"  # noqa: S608
-    on = f"ON s.media = jf.media_id AND s.analysis = ma.analysis_id WHERE jf.id {_listed(file.id for file in files)}"
-    return f"SELECT {names}{_ORDER} FROM job_file AS jf {_JOINED} {joined} {on}"  # noqa: S608
+def _tagged(view: str) -> tuple[Described, ...]:
+    return (*described()[view].columns, *(one for one in described()["job_emotions"].columns if one.name == "tags"))
+
+
+def _summaries_of(view: str) -> Callable[[Sequence[Described], Sequence[_File]], str]:
+    """Selects what a view says of the media of each file, under the path and tags of the job."""
+
+    def select(columns: Sequence[Described], files: Sequence[_File]) -> str:
+        own = {"path": _OF_JOB["path"], "tags": _OF_JOB["tags"]}
+        names = ", ".join(f"{own.get(one.name, f's.{one.name}')} AS {one.name}" for one in columns)
+        # The view is narrowed down by itself: else a database may add up every face there is before it joins.
+        media = listed(sorted({file.media_id for file in files}))
+        joined = f"JOIN (SELECT * FROM {view} WHERE media {media}) AS s"  # noqa: S608
+        on = f"ON s.media = jf.media_id AND s.analysis = ma.analysis_id WHERE jf.id {listed(file.id for file in files)}"
+        return f"SELECT {names}{_ORDER} FROM job_file AS jf {_JOINED} {joined} {on}"  # noqa: S608
+
+    return select
+
+
+def _seconds(columns: Sequence[Described], files: Sequence[_File]) -> str:
+    """Selects what was seen in each second of each file."""
+    names = ", ".join(f"x.{one.name}" for one in columns)
+    narrowed = f"(SELECT * FROM job_timeline WHERE job_file {listed(file.id for file in files)}) AS x"  # noqa: S608
+    return f"SELECT {names}{_ORDER} FROM {narrowed} JOIN job_file AS jf ON jf.id = x.job_file"  # noqa: S608
 
 
 def _problems(job_id: str) -> Source:
     view = described()["problems"]
     names = ", ".join(column.name for column in view.columns)
-    select = f"SELECT {names} FROM problems WHERE job = {_quoted(job_id)}"  # noqa: S608
+    select = f"SELECT {names} FROM problems WHERE job = {quoted(job_id)}"  # noqa: S608
     statement = Statement(select, "path, scope, start_s")
     return Source(view.sentence, view.columns, f"{select} AND 1 = 0", lambda _: iter((statement,)), of_files=False)
 
@@ -174,13 +183,3 @@ def _chunks(files: Iterable[_File]) -> Iterator[list[_File]]:
             rows += file.rows
     if chunk:
         yield chunk
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    """As a test of one number, or of several: one alone keeps the order of the primary key."""
-    words = [str(int(number)) for number in numbers]
-    return f"= {words[0]}" if len(words) == 1 else f"IN ({', '.join(words)})"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

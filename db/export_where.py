@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from db.errors import QueryRefused
-from db.export_tables import Source
+from db.export_sql import Source
 from db.query import open_reader
 from db.query_answer import Batch, Run, meant, unknown_name
 from db.query_params import named

@@ -86,37 +86,55 @@ FROM (
                ELSE 1.959964 + (2.372271 + (2.822499 + (2.555850 + 1.589534 / df) / df) / df) / df
            END AS half_width
     FROM (
-        SELECT tag, value, stimulus, second, measure, count(x) AS n, avg(x) AS mean, count(*) AS participants,
+        SELECT tag, value, stimulus, second, measure, n, mean, participants,
                -- What rounding leaves below 0 is 0.
-               CASE WHEN count(x) > 1 THEN sqrt(CASE WHEN sum(x * x) > sum(x) * avg(x)
-                   THEN (sum(x * x) - sum(x) * avg(x)) / (count(x) - 1) ELSE 0 END) END AS sd,
-               nullif(CAST(count(x) - 1 AS DOUBLE PRECISION), 0) AS df, job_name, job
+               CASE WHEN n > 1 THEN sqrt(CASE WHEN squares > n * mean * mean
+                   THEN (squares - n * mean * mean) / (n - 1) ELSE 0 END) END AS sd,
+               nullif(CAST(n - 1 AS DOUBLE PRECISION), 0) AS df, job_name, job
         FROM (
-            SELECT p.tag, p.value, p.stimulus, p.second, q.column1 AS measure, p.job_name, p.job,
+            SELECT g.tag, g.value, g.stimulus, g.second, q.column1 AS measure, g.participants, g.job_name, g.job,
                    CASE q.column1
-                       WHEN 'valence' THEN p.valence
-                       WHEN 'neutral' THEN p.neutral
-                       WHEN 'happiness' THEN p.happiness
-                       WHEN 'surprise' THEN p.surprise
-                       WHEN 'sadness' THEN p.sadness
-                       WHEN 'anger' THEN p.anger
-                       WHEN 'disgust' THEN p.disgust
-                       WHEN 'fear' THEN p.fear
-                       WHEN 'contempt' THEN p.contempt
-                   END AS x
+                       WHEN 'valence' THEN g.n_valence WHEN 'neutral' THEN g.n_neutral WHEN 'happiness' THEN g.n_happiness
+                       WHEN 'surprise' THEN g.n_surprise WHEN 'sadness' THEN g.n_sadness WHEN 'anger' THEN g.n_anger
+                       WHEN 'disgust' THEN g.n_disgust WHEN 'fear' THEN g.n_fear WHEN 'contempt' THEN g.n_contempt
+                   END AS n,
+                   CASE q.column1
+                       WHEN 'valence' THEN g.mean_valence WHEN 'neutral' THEN g.mean_neutral WHEN 'happiness' THEN g.mean_happiness
+                       WHEN 'surprise' THEN g.mean_surprise WHEN 'sadness' THEN g.mean_sadness WHEN 'anger' THEN g.mean_anger
+                       WHEN 'disgust' THEN g.mean_disgust WHEN 'fear' THEN g.mean_fear WHEN 'contempt' THEN g.mean_contempt
+                   END AS mean,
+                   CASE q.column1
+                       WHEN 'valence' THEN g.squares_valence WHEN 'neutral' THEN g.squares_neutral WHEN 'happiness' THEN g.squares_happiness
+                       WHEN 'surprise' THEN g.squares_surprise WHEN 'sadness' THEN g.squares_sadness WHEN 'anger' THEN g.squares_anger
+                       WHEN 'disgust' THEN g.squares_disgust WHEN 'fear' THEN g.squares_fear WHEN 'contempt' THEN g.squares_contempt
+                   END AS squares
             FROM (
-                SELECT tag, value, stimulus, second, avg(mean_valence) AS valence, avg(mean_neutral) AS neutral,
-                       avg(mean_happiness) AS happiness, avg(mean_surprise) AS surprise, avg(mean_sadness) AS sadness,
-                       avg(mean_anger) AS anger, avg(mean_disgust) AS disgust, avg(mean_fear) AS fear,
-                       avg(mean_contempt) AS contempt, job_name, job
-                FROM tag_timeline
-                -- Files of two roots may have one path, yet without a tag each is a participant of its own.
-                GROUP BY job, job_name, tag, value, stimulus, second, participant,
-                         CASE WHEN participant = path THEN job_file END
-            ) AS p
+                -- All measures in one row until they are added up: nine rows each would have to be sorted.
+                SELECT tag, value, stimulus, second, count(*) AS participants,
+                       count(valence) AS n_valence, avg(valence) AS mean_valence, sum(valence * valence) AS squares_valence,
+                       count(neutral) AS n_neutral, avg(neutral) AS mean_neutral, sum(neutral * neutral) AS squares_neutral,
+                       count(happiness) AS n_happiness, avg(happiness) AS mean_happiness, sum(happiness * happiness) AS squares_happiness,
+                       count(surprise) AS n_surprise, avg(surprise) AS mean_surprise, sum(surprise * surprise) AS squares_surprise,
+                       count(sadness) AS n_sadness, avg(sadness) AS mean_sadness, sum(sadness * sadness) AS squares_sadness,
+                       count(anger) AS n_anger, avg(anger) AS mean_anger, sum(anger * anger) AS squares_anger,
+                       count(disgust) AS n_disgust, avg(disgust) AS mean_disgust, sum(disgust * disgust) AS squares_disgust,
+                       count(fear) AS n_fear, avg(fear) AS mean_fear, sum(fear * fear) AS squares_fear,
+                       count(contempt) AS n_contempt, avg(contempt) AS mean_contempt, sum(contempt * contempt) AS squares_contempt,
+                       job_name, job
+                FROM (
+                    SELECT tag, value, stimulus, second, avg(mean_valence) AS valence, avg(mean_neutral) AS neutral,
+                           avg(mean_happiness) AS happiness, avg(mean_surprise) AS surprise,
+                           avg(mean_sadness) AS sadness, avg(mean_anger) AS anger, avg(mean_disgust) AS disgust,
+                           avg(mean_fear) AS fear, avg(mean_contempt) AS contempt, job_name, job
+                    FROM tag_timeline
+                    -- Files of two roots may have one path, yet without a tag each is a participant of its own.
+                    GROUP BY job, job_name, tag, value, stimulus, second, participant,
+                             CASE WHEN participant = path THEN job_file END
+                ) AS p
+                GROUP BY job, job_name, tag, value, stimulus, second
+            ) AS g
             CROSS JOIN (VALUES ('valence'), ('neutral'), ('happiness'), ('surprise'), ('sadness'), ('anger'), ('disgust'),
                                ('fear'), ('contempt')) AS q
         ) AS measured
-        GROUP BY job, job_name, tag, value, stimulus, second, measure
     ) AS summed
 ) AS banded;

@@ -28,7 +28,8 @@ Table = Annotated[
     str,
     typer.Option(
         "--table",
-        help="emotions, faces (with landmarks), frames, media_summary or problems, of this job.",
+        help="emotions, faces (with landmarks), frames, media_summary, track_summary, timeline (by the second), "
+        "group_timeline or problems, of this job.",
         metavar="NAME",
     ),
 ]
@@ -99,9 +100,9 @@ def export(
     asked = ExportRequest(path, table, form, choice, not no_readme, force)
     with open_store(settings) as store:
         found = store.jobs.find(job)
-        left = unfinished(store, found)
+        left = unfinished(store, found, table)
         if left:
-            say(f"note: {left} of this job: what is there by now is exported")
+            say(f"note: {left}; what is there by now is exported")
         rows = export_job(store, found, asked)
     say(f"{rows:,} rows written" + ("" if path is None else f": {path}"))
 

@@ -10,6 +10,7 @@ from db.export import EVERYTHING, Choice, Export, open_export
 from db.records import JobRecord
 from db.states import JobState
 from db.store import Store
+from db.tracks import TrackStore
 from jobs.errors import UsageError
 from jobs.export.base import Batch, Field, Kind, Notes
 from jobs.export.files import EXPORTS, chosen, copy, target, writer
@@ -17,6 +18,8 @@ from jobs.export.folder import FolderWriter, whole_folder
 from jobs.export.readme import README, About, readme
 from jobs.submit import program_version
 from workers.analysis import AnalysisSpec
+
+WITH_TRACKS = ("emotions", "faces", "track_summary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,20 @@ def export_job(store: Store, job: JobRecord, asked: ExportRequest) -> int:
         return _write_folder(rows, about, asked) if asked.choice.by_media else _write_file(rows, about, asked)
 
 
-def unfinished(store: Store, job: JobRecord) -> str:
-    """What is still to come of a job, in words; nothing where it is finished."""
+def unfinished(store: Store, job: JobRecord, table: str) -> str:
+    """What is still to come of a job that would show in this table, in words; nothing where it is finished."""
     left = store.jobs.counts(job.id).left
     parts = ["its folders are still walked"] if job.state is JobState.DISCOVERING else []
     parts += [f"{left:,} segments are still to be analysed"] if left else []
+    untracked = _untracked(store, job) if table in WITH_TRACKS else 0
+    parts += [f"{untracked:,} videos have no tracks yet"] if untracked else []
     return " and ".join(parts)
+
+
+def _untracked(store: Store, job: JobRecord) -> int:
+    from workers.tracking.tracker import REVISION
+
+    return TrackStore(store.engine, store.patience_s).waiting(job.id, REVISION)
 
 
 def _write_file(rows: Export, about: About, asked: ExportRequest) -> int:

@@ -17,10 +17,10 @@ from db.export import Choice
 from db.records import ClaimedSegment, Face, Frame, SegmentCommit
 from db.store import Store
 from jobs.discover import Filters
-from jobs.export.job import ExportRequest, export_job
+from jobs.export.job import ExportRequest, export_job, unfinished
 from jobs.submit import Wish, build_request
 from tests.acceptance.runs import Ended, moodreel
-from tests.support import dbmaking
+from tests.support import dbmaking, tracking
 from workers.analysis import DetectorSpec, Sampling, ScorerSpec
 from workers.settings import file_url
 
@@ -46,6 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if name != "going":
                 for claimed in store.segments.claim("w", 60.0, 99, job_id=job.id):
                     store.segments.commit([_seen(claimed, rng, 3 if name == "pilot" else 0)])
+        tracking.assign_by_side(store)
     return folder
 
 
@@ -187,6 +188,16 @@ def test_a_job_that_still_runs_is_exported_with_a_note(folder: Path, tmp_path: P
     assert ended.err.startswith("note: 8 segments are still to be analysed")
     assert ended.out.startswith("path,time_s")
     assert not export(folder, "-o", "-").err.startswith("note:")
+
+
+def test_videos_without_tracks_yet_are_noted_where_tracks_would_show(tmp_path: Path) -> None:
+    with Store.open(file_url(tmp_path / "moodreel.db"), create=True) as store:
+        store.jobs.seal(tracking.complete(store, ("a.mp4", "b.mp4")))
+        job = store.jobs.find("latest")
+        assert unfinished(store, job, "track_summary") == "2 videos have no tracks yet"
+        assert unfinished(store, job, "frames") == ""
+        tracking.assign_by_side(store)
+        assert unfinished(store, job, "emotions") == ""
 
 
 def test_nothing_is_replaced_unless_asked_neither_file_nor_page_nor_folder(folder: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from db import export, export_tables
+from db import export, export_groups, export_tables
 from db.describe import described
 from db.errors import StoreError
 from db.export import TABLES, open_export
@@ -24,6 +24,7 @@ from tests.support.dbmaking import (
     unreadable,
     video,
 )
+from tests.support.tracking import assign_by_side
 
 
 def read(store: Store, job_id: str, table: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -40,6 +41,7 @@ def job(store: Store) -> JobRecord:
     admit(store, start(store, 2), photo("not mine.jpg"))
     for claimed in store.segments.claim("w", 60, 99):
         store.segments.commit([result_of(claimed, faces=0 if claimed.path == "none.jpg" else 2, scores=SAD)])
+    assign_by_side(store)
     return made
 
 
@@ -56,7 +58,14 @@ def test_every_row_has_a_value_for_every_column_and_of_its_kind(store: Store, jo
 
 
 @pytest.mark.parametrize(
-    ("table", "view"), [("emotions", "job_emotions"), ("frames", "job_frames"), ("problems", "problems")]
+    ("table", "view"),
+    [
+        ("emotions", "job_emotions"),
+        ("frames", "job_frames"),
+        ("timeline", "job_timeline"),
+        ("group_timeline", "group_timeline"),
+        ("problems", "problems"),
+    ],
 )
 def test_an_export_holds_the_rows_of_its_view(store: Store, job: JobRecord, table: str, view: str) -> None:
     names, given = read(store, job.id, table)
@@ -80,6 +89,8 @@ def test_the_order_and_the_rows_do_not_depend_on_how_many_are_read_at_once(
     monkeypatch.setattr(export_tables, "CHUNK_ROWS", 3)
     monkeypatch.setattr(export_tables, "ALONE_ROWS", 4)
     monkeypatch.setattr(export, "BATCH_ROWS", 1)
+    for name in ("CHUNK_FRAMES", "CHUNK_FILES", "MOST_LISTED"):
+        monkeypatch.setattr(export_groups, name, 0)
     assert {table: read(store, job.id, table) for table in TABLES} == expected
 
 
@@ -107,6 +118,29 @@ def test_a_summary_has_one_row_a_file_with_its_own_path_and_tags(store: Store, j
     assert found["none.jpg"][names.index("share_neutral")] is None
 
 
+def test_each_track_has_a_row_for_each_path_and_tags_under_which_its_recording_is_in_the_job(store: Store) -> None:
+    made = start(store)
+    admit(store, made, video("z.mp4", tags={"who": "P07"}), video("a.mp4", content="z.mp4"), video("b.mp4"))
+    run_all(store, faces=2)
+    assign_by_side(store)
+    names, given = read(store, made.id, "track_summary")
+    picked = [names.index(name) for name in ("path", "track", "frames", "start_s", "end_s", "dominant", "tags")]
+    assert [tuple(row[at] for at in picked) for row in given] == [
+        (path, track, 10, 0.0, 18.0, "happiness", tags)
+        for path, tags in (("a.mp4", "{}"), ("b.mp4", "{}"), ("z.mp4", '{"who": "P07"}'))
+        for track in (1, 2)
+    ]
+    frames = rows(store, "SELECT share, mean_valence FROM track_summary WHERE path = 'b.mp4' AND track = 1")
+    assert [tuple(given[2][names.index(name)] for name in ("share", "mean_valence"))] == frames
+
+
+def test_a_timeline_comes_by_path_then_second(store: Store, job: JobRecord) -> None:
+    names, given = read(store, job.id, "timeline")
+    seconds = [(row[names.index("path")], row[names.index("second")]) for row in given]
+    of_photos = [(path, 0) for path in ("B.jpg", "a/b.jpg", "none.jpg")]
+    assert seconds == [*of_photos, *(("z.mp4", second) for second in range(20)), ("ä.jpg", 0)]
+
+
 def test_an_empty_job_has_columns_and_no_rows(store: Store) -> None:
     made = start(store)
     for table in TABLES:
@@ -121,7 +155,11 @@ def test_an_unknown_table_is_answered_with_the_known_ones(store: Store) -> None:
         open_export(store.engine, start(store).id, "nonsense"),
     ):
         pass
-    assert "emotions, faces, frames, media_summary, problems" in caught.value.hint
+    assert all(table in caught.value.hint for table in TABLES)
+    assert "did you mean" not in caught.value.hint
+    with pytest.raises(StoreError) as caught, open_export(store.engine, start(store, 2).id, "job_timeline"):
+        pass
+    assert caught.value.hint.startswith("did you mean timeline")
 
 
 def test_numbers_are_read_back_exactly(store: Store) -> None:

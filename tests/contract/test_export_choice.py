@@ -11,8 +11,10 @@ from db.export import TABLES, Choice, open_export
 from db.records import JobRecord
 from db.store import Store
 from tests.support.dbmaking import admit, photo, run_all, start, video
+from tests.support.tracking import assign_by_side
 
-OF_FILES = [table for table in TABLES if table != "problems"]
+OF_NONE = ("group_timeline", "problems")
+OF_FILES = [table for table in TABLES if table not in OF_NONE]
 
 
 @pytest.fixture
@@ -20,8 +22,10 @@ def job(store: Store) -> JobRecord:
     """Paths in another order than their recordings, and one recording under three of them."""
     made = start(store, 1, name="pilot")
     again = [photo(name, content="same") for name in ("z.jpg", "m.jpg", "a.jpg")]
-    admit(store, made, video("y.mp4"), *again, photo("b.jpg"), video("c.mp4", segments=3))
+    tags = {"participant": "P1", "stimulus": "ad1"}
+    admit(store, made, video("y.mp4"), *again, photo("b.jpg"), video("c.mp4", segments=3, tags=tags))
     run_all(store)
+    assign_by_side(store)
     return made
 
 
@@ -72,9 +76,10 @@ def test_by_media_the_recording_is_there_though_nobody_asked_for_the_column(stor
     assert len({row[0] for row in given}) == 4
 
 
-def test_what_belongs_to_no_recording_is_not_parted_by_them(store: Store, job: JobRecord) -> None:
-    with pytest.raises(StoreError, match="problems cannot be parted") as caught:
-        read(store, job, "problems", Choice(by_media=True))
+@pytest.mark.parametrize("table", OF_NONE)
+def test_what_belongs_to_no_recording_is_not_parted_by_them(store: Store, job: JobRecord, table: str) -> None:
+    with pytest.raises(StoreError, match=f"{table} cannot be parted") as caught:
+        read(store, job, table, Choice(by_media=True))
     assert caught.value.hint
 
 

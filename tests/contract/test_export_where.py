@@ -16,6 +16,7 @@ from db.store import Store
 from tests.contract.test_query_hostile import SECRET, everything
 from tests.support.databases import reader_url
 from tests.support.dbmaking import SAD, admit, photo, result_of, start, unreadable, video
+from tests.support.tracking import assign_by_side
 
 ANYWHERE = (
     "1 = 1) UNION SELECT 1 --",
@@ -78,6 +79,7 @@ def job(store: Store) -> JobRecord:
     for claimed in store.segments.claim("w", 60, 99):
         scores = SAD if claimed.path == "ä.jpg" else None if claimed.path == "B.jpg" else (1.0, *([0.0] * 7))
         store.segments.commit([result_of(claimed, faces=2, scores=scores)])
+    assign_by_side(store)
     return made
 
 
@@ -118,6 +120,9 @@ def test_a_condition_that_always_holds_changes_no_row(store: Store, job: JobReco
         ("frames", "faces = 0 AND time_s BETWEEN 3 AND 12", lambda row: row["faces"] == 0 and 3 <= row["time_s"] <= 12),
         ("media_summary", "kind = 'photo' AND faces = 2", lambda row: row["kind"] == "photo" and row["faces"] == 2),
         ("media_summary", "path = 'a/b.jpg'", lambda row: row["path"] == "a/b.jpg"),
+        ("track_summary", "track = 2 AND start_s < 1", lambda row: row["track"] == 2),
+        ("timeline", "second % 2 = 0 AND stimulus IS NULL", lambda row: row["second"] % 2 == 0),
+        ("group_timeline", "tag = 'who' AND measure = 'valence'", lambda row: row["measure"] == "valence"),
         ("problems", "scope = 'file' AND path <> ''", lambda row: row["scope"] == "file"),
         ("faces", "media IN (SELECT id FROM media WHERE kind = 'video')", lambda row: row["path"] == "z.mp4"),
     ],
