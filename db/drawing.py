@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from db.emotions import EMOTIONS
-from db.schema import face, frame, segment
+from db.schema import face, frame, job_file, media, segment
 
 ROWS_AT_ONCE = 10_000
 FACE_COLUMNS = ("pts", "track", "dominant", *EMOTIONS, "box_x", "box_y", "box_width", "box_height")
@@ -37,3 +37,13 @@ def faces_seen(connection: Connection, media_analysis_id: int) -> Iterator[tuple
 def _stream(connection: Connection, wanted: "sa.Select[Any]") -> Iterator[Any]:
     """Rows without holding them all."""
     return iter(connection.execution_options(yield_per=ROWS_AT_ONCE).execute(wanted))
+
+
+def pictures_of(connection: Connection, job_id: str) -> dict[int, int]:
+    """How many frames each recording of a job presents, by its media analysis."""
+    wanted = (
+        sa.select(job_file.c.media_analysis_id, media.c.frame_count)
+        .join(media, media.c.id == job_file.c.media_id)
+        .where(job_file.c.job_id == job_id)
+    )
+    return {int(row[0]): int(row[1]) for row in _stream(connection, wanted)}

@@ -4,6 +4,7 @@ import typer
 
 from jobs.cli import (
     analyse,
+    annotating,
     database,
     estimating,
     exploring,
@@ -50,6 +51,7 @@ for group in (
     exploring,
     results,
     reporting,
+    annotating,
     models,
     serving,
     tracking,

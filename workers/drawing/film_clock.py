@@ -1,4 +1,4 @@
-"""Times of a drawn recording: those of its source, counted from its start as `time_s` is. Pure."""
+"""Times of a drawn recording: those of its source, counted from its start as `time_s` is; and as words. Pure."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,3 +19,12 @@ class Shift:
     def apply(self, stamp: int) -> int:
         """The stamp, moved."""
         return stamp - self.ticks
+
+
+def clock_words(seconds: float, *, tenths: bool = False) -> str:
+    """0:07, 12:30, 1:02:03; with tenths 0:07.4."""
+    parts = max(0, int(seconds * 10 + 1e-6))
+    whole = parts // 10
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    shown = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{shown}.{parts % 10}" if tenths else shown

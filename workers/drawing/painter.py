@@ -9,6 +9,7 @@ from db.records import MediaFacts
 from workers.drawing import stamps
 from workers.drawing.canvas import Canvas, Stamp
 from workers.drawing.covering import LEAST_S, Covering, Region
+from workers.drawing.film_clock import clock_words
 from workers.drawing.holding import Boxes, Holding
 from workers.drawing.mosaic import ANEW_S, Mosaic
 from workers.drawing.palette import PANEL, track_colour
@@ -128,12 +129,3 @@ class Painter:
     def _scaled(self, region: Region) -> Region:
         scale = self._scale
         return Region(region.left * scale, region.top * scale, region.right * scale, region.bottom * scale)
-
-
-def clock_words(seconds: float, *, tenths: bool = False) -> str:
-    """0:07, 12:30, 1:02:03; with tenths 0:07.4."""
-    parts = max(0, int(seconds * 10 + 1e-6))
-    whole = parts // 10
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    shown = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-    return f"{shown}.{parts % 10}" if tenths else shown

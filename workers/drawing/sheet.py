@@ -7,9 +7,10 @@ from PIL import Image, ImageDraw
 
 from db.emotions import EMOTIONS
 from workers.drawing.canvas import Canvas
+from workers.drawing.film_clock import clock_words
 from workers.drawing.lettering import font, lettered, shortened
 from workers.drawing.output import Report, Write, hand_over
-from workers.drawing.painter import Painter, clock_words
+from workers.drawing.painter import Painter
 from workers.drawing.palette import EMOTION_COLOURS, INK, PANEL, SOFT
 from workers.drawing.sheet_layout import CAPTION, CHIP, MARGIN, TEXT, TITLE, WIDTH, SheetLayout
 from workers.drawing.work import NOT_SCORED, DrawResult, DrawWork, Look, Seen, SheetPlan
