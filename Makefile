@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
+# One more than there are cores: tests of leases and outages wait for much of their time.
+TESTERS := $(shell expr $(CORES) + 1)
 
 .PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks golden docs clean
 
@@ -41,7 +43,7 @@ fleet-demo: $(READY)
 	$(BIN)/python -m tests.fleet_demo demo
 
 test: $(READY) browser
-	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 BROWSERS := $(MOODREEL_TEST_BROWSER) chromium chromium-browser google-chrome google-chrome-stable
 browser:
