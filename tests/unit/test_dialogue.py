@@ -7,16 +7,21 @@ from hypothesis import strategies as st
 
 from db.records import Frame, Problem, SegmentSpec
 from tests.support.crews import task
+from tests.support.drawing import unseen
 from tests.unit.test_messages import ANALYSIS, FACTS, SOURCE
 from workers.dialogue import Dialogue, Nonsense
+from workers.drawing.work import DrawResult, DrawWork, Look
 from workers.messages import (
     AnalyseBatch,
     Analysed,
     BatchDone,
+    DrawBatch,
+    Drawn,
     Enclosed,
     Enclosures,
     Failed,
     Give,
+    Piece,
     Probed,
     ProbeResult,
     Progress,
@@ -115,6 +120,42 @@ def test_what_is_enclosed_out_of_place_is_nonsense(before: list[Reply], reply: R
         dialogue.hear(said)
     with pytest.raises(Nonsense, match=why):
         dialogue.hear(reply)
+
+
+DRAWING = DrawBatch((DrawWork(SOURCE, FACTS, unseen().packed(), Look()),))
+MOST = DRAWING.items[0].most_bytes
+
+
+def test_a_file_is_handed_over_in_pieces_in_any_order_within_its_bounds() -> None:
+    dialogue = Dialogue(DRAWING)
+    for reply in (Started(0), Piece(0, 40, b"later"), Piece(0, 0, b"first"), Piece(0, MOST - 1, b"x")):
+        dialogue.hear(reply)
+    for reply in (Drawn(0, DrawResult(1)), BatchDone()):
+        dialogue.hear(reply)
+    assert dialogue.over
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(Piece(0, -1, b"x"), Piece(0, MOST, b"x"), Piece(0, 1 << 62, b""), Piece(1, 0, b"x")),
+        *(Analysed(0, ANALYSED), Enclosed(0, Enclosures())),
+    ],
+)
+def test_bytes_that_belong_to_no_file_are_nonsense(reply: Reply) -> None:
+    dialogue = Dialogue(DRAWING)
+    dialogue.hear(Started(0))
+    with pytest.raises(Nonsense):
+        dialogue.hear(reply)
+
+
+def test_only_who_draws_hands_over_files() -> None:
+    for request in (PICTURES, task(1, "a").request):
+        for reply in (Piece(0, 0, b"x"), Drawn(0, DrawResult(1))):
+            dialogue = Dialogue(request)
+            dialogue.hear(Started(0))
+            with pytest.raises(Nonsense):
+                dialogue.hear(reply)
 
 
 _INDEX = st.integers(-1, 3)

@@ -3,7 +3,7 @@
 Coordinates are pixels of the picture as a person sees it; that a plane is narrower or coarser is the canvas's business.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -23,8 +23,10 @@ class Stamp:
     """A small picture to be pressed upon many frames: uint8 [height, width, 4], RGB and opacity."""
 
     pixels: NDArray[np.uint8]
-    made: dict[tuple[int, int], list[tuple[_Floats, _Floats]]] = field(default_factory=dict)
-    """How it was pressed before, by the place within a coarse pixel: colour times opacity, and opacity, by plane."""
+    made: dict[Hashable, list[tuple[_Floats, _Floats]]] = field(default_factory=dict)
+    """How it was pressed before, by the kind of canvas and the place within a coarse pixel: colour times opacity, and
+    opacity, of each plane.
+    """
 
     @property
     def width(self) -> int:
@@ -41,31 +43,36 @@ Coarse = list[Plane]
 """A region reduced to a few values, by plane."""
 
 
+@dataclass(frozen=True, slots=True)
+class CanvasKind:
+    """What canvases have in common that take a stamp alike: two of a kind are one object."""
+
+    steps: tuple[int, ...]
+    """By plane: how many pixels of the picture one of its is wide and high."""
+    colours: Callable[[_Floats], Sequence[_Floats]]
+    """Turns RGB values, float [..., 3], into each plane's own."""
+    stretch: tuple[float, float] = (1.0, 1.0)
+    """Pixels of the first plane per pixel as seen, across and down."""
+
+
+BGR = CanvasKind((1,), lambda rgb: (rgb[..., ::-1],))
+
+
 class Canvas:
-    """Draws on `planes`, uint8 [height, width] or [height, width, 3], which it writes to.
+    """Draws on `planes`, uint8 [height, width] or [height, width, 3], which it writes to."""
 
-    `steps`: how many pixels of the picture one of a plane is wide and high. `colours` turns RGB values, float
-    [..., 3], into each plane's own. `stretch`: pixels of the first plane per pixel as seen, across.
-    """
-
-    def __init__(
-        self,
-        planes: Sequence[Plane],
-        steps: Sequence[int],
-        colours: Callable[[_Floats], Sequence[_Floats]],
-        stretch: float = 1.0,
-    ) -> None:
+    def __init__(self, planes: Sequence[Plane], kind: CanvasKind) -> None:
         self._planes = planes
-        self._steps = steps
-        self._colours = colours
-        self._stretch = stretch
+        self._kind = kind
+        self._steps, self._colours, self._stretch = kind.steps, kind.colours, kind.stretch
         self._known: dict[Colour, list[_Floats]] = {}
-        self.height, self.width = planes[0].shape[0], round(planes[0].shape[1] / stretch)
+        self.width = round(planes[0].shape[1] / kind.stretch[0])
+        self.height = round(planes[0].shape[0] / kind.stretch[1])
 
     @classmethod
     def of_bgr(cls, picture: Plane) -> Self:
         """On BGR uint8 [height, width, 3]."""
-        return cls((picture,), (1,), lambda rgb: (rgb[..., ::-1],))
+        return cls((picture,), BGR)
 
     def fill(self, region: Region, colour: Colour, opacity: float = 1.0) -> None:
         """Colour a rectangle; its edges are rounded to pixels of the coarsest plane, and one stays at least."""
@@ -85,10 +92,11 @@ class Canvas:
 
     def press(self, stamp: Stamp, x: float, y: float) -> None:
         """Lay a stamp with its top left corner at a place; what hangs over the edge is cut off."""
-        left, top = round(x * self._stretch), round(y)
+        left, top = round(x * self._stretch[0]), round(y * self._stretch[1])
         pixels = stamp.pixels
-        if self._stretch != 1.0:
-            size = max(1, round(stamp.width * self._stretch)), stamp.height
+        if self._stretch != (1.0, 1.0):
+            wide, high = stamp.width * self._stretch[0], stamp.height * self._stretch[1]
+            size = max(1, round(wide)), max(1, round(high))
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         self._lay(pixels, left, top, stamp)
 
@@ -114,9 +122,9 @@ class Canvas:
     def _rounded(self, region: Region) -> tuple[int, int, int, int]:
         """In pixels of the first plane, within it."""
         height, width = self._planes[0].shape[:2]
-        across = (round(x * self._stretch) for x in (region.left, region.right))
-        left, right = (min(max(0, x), width) for x in across)
-        top, bottom = (min(max(0, round(y)), height) for y in (region.top, region.bottom))
+        across, down = self._stretch
+        left, right = (min(max(0, round(x * across)), width) for x in (region.left, region.right))
+        top, bottom = (min(max(0, round(y * down)), height) for y in (region.top, region.bottom))
         return left, top, right, bottom
 
     def _within(self, region: Region, step: int) -> tuple[int, int, int, int]:
@@ -125,7 +133,7 @@ class Canvas:
         return left // step, top // step, -(-right // step), -(-bottom // step)
 
     def _lay(self, pixels: NDArray[np.uint8], left: int, top: int, stamp: Stamp) -> None:
-        place = left % max(self._steps), top % max(self._steps)
+        place = self._kind, left % max(self._steps), top % max(self._steps)
         made = stamp.made.get(place)
         if made is None:
             made = [self._separated(pixels, left % step, top % step, at) for at, step in enumerate(self._steps)]

@@ -84,7 +84,7 @@ class _Film:
         base = Fraction(1, work.facts.time_base_den)
         self._pictures = Pictures(output, shape, base, fps, work.threads)
         self._sound = Sound(video.container, output, Fraction(clock.start_us, 1_000_000)) if work.audio else None
-        self._turner = Turner(shape, work.facts.width)
+        self._turner = Turner(shape, (work.facts.width, work.facts.height))
         self._painter = Painter(Seen.unpacked(work.seen), work.facts, work.look)
         self._lost = 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from workers.drawing.placing import Side, choose, overlap, pushed, region_at
 from workers.drawing.work import NOT_SCORED, Look, Seen
 from workers.video.index import Clock
 
+STAMPS_KEPT = 256
+"""Labels of one recording: they come again and again."""
 SLIM = 0.22
 """Height of bars that must lie upon the face, in parts of it."""
 
@@ -36,6 +39,8 @@ class Painter:
         self._covering = Covering(seen, facts.width, facts.height, least)
         self._mosaic = Mosaic(round(Fraction(ANEW_S) / tick_s))
         self._size_px = stamps.text_px(min(facts.width, facts.height) * scale)
+        self._label = lru_cache(STAMPS_KEPT)(stamps.label)
+        self._note = lru_cache(STAMPS_KEPT)(stamps.note)
         self._sides: dict[int, Side] = {}
         self._bars: dict[int, Stamp] = {}
 
@@ -49,7 +54,7 @@ class Painter:
         if self._look.clock and self._clock is not None:
             words = clock_words(float(self._clock.seconds(pts)), tenths=True)
             edge = self._size_px * 0.6
-            canvas.press(stamps.note(words, self._size_px), edge, edge)
+            canvas.press(self._note(words, self._size_px), edge, edge)
 
     def _paint_faces(self, canvas: Canvas, faces: list[tuple[int, Boxes]]) -> None:
         boxes = {face: self._region(box) for face, box in faces}
@@ -80,7 +85,7 @@ class Painter:
 
     def _press_label(self, canvas: Canvas, face: int, box: Region, taken: Sequence[Region]) -> list[Region]:
         """Above the box; within it where that is no part of the picture, or lies upon something else."""
-        stamp = stamps.label(*self._told(face), self._text_px(face))
+        stamp = self._label(*self._told(face), self._text_px(face))
         if stamp is None:
             return []
         width, height = stamp.width, stamp.height

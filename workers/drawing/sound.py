@@ -22,7 +22,8 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88
 """What AAC knows (ISO/IEC 14496-3, table 1.18)."""
 OTHER_RATE = 48_000
 AAC_FRAME = 1024
-MOST_CHANNELS = 8
+LAYOUTS = frozenset(("mono", "stereo", "3.0", "4.0", "5.0", "5.1"))
+"""Kept; where it is not known which channel is what, or there are more, two are made of them."""
 
 
 class Track(Protocol):
@@ -101,7 +102,7 @@ class _Encoded:
         self._decoder.thread_count = 1
         rate = stream.rate if stream.rate in RATES else OTHER_RATE
         self._stream = output.add_stream("aac", rate=rate)
-        layout = stream.layout.name if 0 < stream.layout.nb_channels <= MOST_CHANNELS else "stereo"
+        layout = _layout(stream)
         self._stream.layout = layout
         self._stream.time_base = Fraction(1, rate)
         self._shift = Shift.of(start, stream.time_base or Fraction(1))
@@ -132,3 +133,9 @@ class _Encoded:
             raise
         except av.error.FFmpegError:
             return
+
+
+def _layout(stream: av.AudioStream) -> str:
+    if stream.layout.nb_channels == 1:
+        return "mono"
+    return stream.layout.name if stream.layout.name in LAYOUTS else "stereo"

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -21,7 +20,6 @@ SIZES = (1.0, 0.8, 0.65, 0.5)
 """Of letters, as parts of the ordinary size: small faces have smaller ones, and few sizes do not flicker."""
 TEXT_OF_FACE = 0.14
 """Letters are no higher than this part of a face, as far as SIZES allow."""
-_KEPT = 512
 
 
 def text_px(shorter_side_px: float) -> int:
@@ -36,7 +34,6 @@ def text_px_at(face_height_px: float, ordinary_px: int) -> int:
     return max(LEAST_TEXT_PX, round(part * ordinary_px))
 
 
-@lru_cache(_KEPT)
 def label(track: int, emotion: int, percent: int, size_px: int) -> Stamp | None:
     """A track's number on its colour, and the emotion shown most with its probability; None where neither is known."""
     words = f"{EMOTIONS[emotion]} {percent} %" if emotion != NOT_SCORED else ""
@@ -87,7 +84,6 @@ def slim_bars(scores: Sequence[float], width: int, height: int) -> Stamp:
     return panel.stamp()
 
 
-@lru_cache(_KEPT)
 def note(text: str, size_px: int) -> Stamp:
     """A few words on a panel: the time, say."""
     text, letters = lettered(text, size_px)

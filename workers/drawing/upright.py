@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from workers.drawing.canvas import Canvas, Plane
+from workers.drawing.canvas import Canvas, CanvasKind, Plane
 from workers.video.orientation import Orientation, orientation_of
 
 FORMAT = "yuv420p"
@@ -87,17 +87,17 @@ class Shape:
 
 
 class Turner:
-    """Makes frames to draw upon of a recording's own."""
+    """Makes frames to draw upon of a recording's own; `display_size` is its width and height as a person sees it."""
 
-    def __init__(self, shape: Shape, display_width: int) -> None:
+    def __init__(self, shape: Shape, display_size: tuple[int, int]) -> None:
         self._shape = shape
         self._reformatter = VideoReformatter()
         luma = _LUMA.get(shape.colours.matrix, _SD_LUMA)
         if shape.colours.matrix == _UNSPECIFIED and shape.stored[1] > _SD_HEIGHT:
             luma = _LUMA[Colorspace.ITU709]
-        self._values = shape.colours.values(luma)
-        upright_width = shape.stored[1] if shape.orientation.transpose else shape.stored[0]
-        self._stretch = upright_width / display_width
+        width, height = shape.stored[::-1] if shape.orientation.transpose else shape.stored
+        stretch = width / display_size[0], height / display_size[1]
+        self._kind = CanvasKind((1, 2, 2), shape.colours.values(luma), stretch)
 
     def turned(self, frame: av.VideoFrame) -> tuple[av.VideoFrame, Canvas]:
         """A new frame with the same picture, upright, and the canvas that writes to it."""
@@ -110,7 +110,7 @@ class Turner:
             plane[:height, :width] = upright
             plane[height:] = plane[height - 1 : height]  # the even size repeats an odd edge
             plane[:, width:] = plane[:, width - 1 : width]
-        return made, Canvas(planes, (1, 2, 2), self._values, self._stretch)
+        return made, Canvas(planes, self._kind)
 
     def _as_planes(self, frame: av.VideoFrame) -> av.VideoFrame:
         """The frame in our format and at the size of the first, as players show a stream that changes on the way."""
