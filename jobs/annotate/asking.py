@@ -18,6 +18,8 @@ from workers.drawing.film_clock import clock_words
 from workers.drawing.work import NO_TRACK, DrawWork, Moment, Seen, SheetPlan
 
 MOST_NAMED = 3
+LEAST_NAMED = 0.01
+"""Weaker emotions are not named in the head of a contact sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _mean(seen: Seen) -> list[str]:
     if not len(scores):
         return []
     means = np.nan_to_num(scores).sum(axis=0) / np.maximum(1, np.isfinite(scores).sum(axis=0))
-    strongest = np.argsort(-means, kind="stable")[:MOST_NAMED]
+    strongest = [at for at in np.argsort(-means, kind="stable")[:MOST_NAMED] if means[at] >= LEAST_NAMED]
     return ["on average " + ", ".join(f"{EMOTIONS[at]} {means[at]:.0%}" for at in strongest)]
 
 

@@ -20,6 +20,7 @@ from jobs.annotate.scene import Item, Scene
 from jobs.annotate.tally import Tally
 from jobs.embedded import stoppable
 from jobs.errors import UsageError
+from jobs.export.job import unfinished
 from jobs.progress import Progress
 from workers.settings import Settings
 
@@ -36,6 +37,7 @@ def annotate_job(
         files = ReportReader(connection).files(job.id, MOST_FILES)
         pictures = pictures_of(connection, job.id)
     items = items_of(files, asked)
+    left = unfinished(store, job, "emotions")
     tally = Tally({item.number: _expected(item.file, pictures, asked) for item in items})
     size = min(settings.workers, len(items))
     places = local_paths(files, job, settings)
@@ -48,7 +50,7 @@ def annotate_job(
         scene = Scene(store, asked, analysis_of(job), Finder(found, files, job.id), _threads(size))
         results = crew.draw(scene, items, tally, progress)
     media = [item.file.media for item in items if item.file.media is not None]
-    notes = (*notes_on(media, analysis_of(job), asked), *_on_place(asked, files))
+    notes = (*_on_time(left), *notes_on(media, analysis_of(job), asked), *_on_place(asked, files))
     return Outcome(results, notes, is_complete=tally.is_complete)
 
 
@@ -78,6 +80,12 @@ def _threads(children: int) -> int:
     """For each encoder, so that the cores are busy and no more than that."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(MOST_THREADS, cores // children))
+
+
+def _on_time(left: str) -> Iterator[str]:
+    """What was still to come when it was drawn."""
+    if left:
+        yield f"{left} of this job: what was there by now is drawn"
 
 
 def _on_place(asked: AnnotateRequest, files: Sequence[ReportFile]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from tests.clips import Clip, make, number_of, remux
 from tests.support.drawing import Sight, drawn, seen_of, told, unseen, with_sound
 from tests.support.video import facts_of
+from workers.drawing import encoding
 from workers.drawing.work import Look
 
 VFR_MS = tuple(np.cumsum([0, *([40, 33, 67, 120, 20, 250, 40, 41] * 4)]).tolist())
@@ -176,3 +177,15 @@ def test_what_nobody_looked_at_is_covered_whole(folder: Path) -> None:
 def _stamps(source: Path) -> list[int]:
     with av.open(str(source)) as container:
         return [frame.pts or 0 for frame in container.decode(video=0)]
+
+
+def test_where_ffmpeg_has_no_h264_encoder_another_keeps_every_time_and_it_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "has_encoder", lambda name: name == encoding.FALLBACK)
+    source, target = make(CLIPS["variable-rate.mp4"], folder), folder / "fallback.mp4"
+    (note,) = drawn(source, target, unseen()).notes
+    assert "MPEG-4 Part 2" in note
+    assert told(target).stamps == told(source).stamps
+    with pytest.raises(LookupError):
+        encoding.encoder_name(lambda _name: False)
