@@ -9,7 +9,7 @@ CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if 
 # One more than there are cores: tests of leases and outages wait for much of their time.
 TESTERS := $(shell expr $(CORES) + 1)
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks golden docs clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks test-training golden docs gallery clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -22,7 +22,9 @@ help:
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
 	@echo "make test-wheel    every scorer that calls a service, at stand-ins, from a wheel in an empty environment"
 	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks: one alone"
+	@echo "make test-training  the tests of training/ that need torch, which only this target installs"
 	@echo "make docs          rewrite the pages that are made from the code"
+	@echo "make gallery       make the pictures of docs/gallery.md again, from the sample media"
 	@echo "make clean         remove what the other targets made"
 
 setup: $(READY)
@@ -108,11 +110,19 @@ bench-report: $(READY)
 bench-tracks: $(READY)
 	$(BIN)/python -m benchmarks.tracks
 
+TRAINING := tests/unit/test_training_net.py tests/integration/test_training.py
+test-training: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
+	$(BIN)/python -m pytest $(TRAINING)
+
 golden: $(READY)
 	$(BIN)/python -m tests.golden.regenerate
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+gallery: $(READY) browser
+	$(BIN)/python docs/gallery.py
 
 clean:
 	rm -rf $(VENV) build dist moodreel-demo bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-MAY_IMPORT = {"db": {"db"}, "workers": {"workers", "db"}, "jobs": {"jobs", "workers", "db"}}
+MAY_IMPORT = {
+    "db": {"db"},
+    "workers": {"workers", "db"},
+    "jobs": {"jobs", "workers", "db"},
+    "training": {"training", "workers", "db"},
+}
 HEAVY = ("cv2", "onnxruntime", "pandas", "celery", "av", "pyarrow", "sqlalchemy", "numpy")
 MOST_LINES = 300
 MOST_FUNCTION_LINES = 40

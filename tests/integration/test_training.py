@@ -1,0 +1,117 @@
+"""Trainings on a few pictures: one curve, stopped or not, and a model at the end. Skipped without torch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+pytest.importorskip("torch")
+
+from training.data import Faces, save
+from training.export import main as export
+from training.measures import measure
+from training.pictures import enlarged
+from training.schedule import Plan
+from training.scored import score
+from training.train import Going, train
+from workers.errors import SettingsError
+
+PLAN = Plan(epochs=3, batch=8, small_px=32, small_part=0.7, warmup_epochs=1)
+
+
+def faces(count: int, seed: int) -> Faces:
+    """Pictures whose emotion is how bright they are."""
+    random = np.random.default_rng(seed)
+    emotion = np.arange(count) % 8
+    images = np.clip(random.normal(30 * emotion[:, None, None] + 20, 10, (count, 48, 48)), 0, 255).astype(np.uint8)
+    return Faces(images, (10 * np.eye(10)[emotion]).astype(np.uint8))
+
+
+TRAIN, VALID = faces(24, seed=1), faces(16, seed=2)
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """What the log says, but for the time that it took."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train(PLAN, TRAIN, VALID, folder)
+    return folder
+
+
+def test_the_log_has_a_line_an_epoch(trained: Path) -> None:
+    assert [line["epoch"] for line in curve(trained)] == [1, 2, 3]
+    assert [line["side_px"] for line in curve(trained)] == [32, 32, 64]
+
+
+def test_stopped_and_resumed_it_goes_the_same_way(trained: Path, tmp_path: Path) -> None:
+    train(PLAN, TRAIN, VALID, tmp_path, Going(until=1))
+    assert len(curve(tmp_path)) == 1
+    train(PLAN, TRAIN, VALID, tmp_path, Going(resume=True))
+    assert curve(tmp_path) == curve(trained)
+
+
+def test_another_seed_goes_another_way(trained: Path, tmp_path: Path) -> None:
+    train(
+        Plan(**{**{name: getattr(PLAN, name) for name in Plan.__slots__}, "seed": 2}),
+        TRAIN,
+        VALID,
+        tmp_path,
+        Going(until=1),
+    )
+    assert curve(tmp_path)[0]["loss"] != curve(trained)[0]["loss"]
+
+
+def test_a_training_is_neither_overwritten_nor_taken_for_another(trained: Path) -> None:
+    with pytest.raises(SettingsError, match="exists already"):
+        train(PLAN, TRAIN, VALID, trained)
+    with pytest.raises(SettingsError, match="of another plan or other data"):
+        train(Plan(epochs=4), TRAIN, VALID, trained, Going(resume=True))
+    with pytest.raises(SettingsError, match="of another plan or other data"):
+        train(PLAN, VALID, VALID, trained, Going(resume=True))
+
+
+def test_a_teacher_is_listened_to(trained: Path, tmp_path: Path) -> None:
+    train(PLAN, TRAIN, VALID, tmp_path, Going(until=1, teachers=(trained / "checkpoint.pt",)))
+    assert curve(tmp_path)[0]["loss"] != curve(trained)[0]["loss"]
+
+
+def test_a_model_comes_of_it_that_says_where_it_is_from(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "valid.npz", VALID, [""] * len(VALID))
+    arguments = [str(trained / "checkpoint.pt"), "--valid", str(tmp_path / "valid.npz"), "--version", "7"]
+    monkeypatch.setattr(sys, "argv", ["export", *arguments, "--date", "2026-01-31", "--out", str(tmp_path / "m.onnx")])
+    assert export() == 0
+    model = (tmp_path / "m.onnx").read_bytes()
+    facts = {one.key: one.value for one in onnx.load_from_string(model).metadata_props}
+    assert (facts["version"], facts["date"], facts["data"]) == ("7", "2026-01-31", "FER+ train (arXiv:1608.01041)")
+    measured = measure(score(model, enlarged(VALID.images)).logits, VALID.votes)
+    assert json.loads(facts["valid"])["accuracy"] == pytest.approx(measured.accuracy, abs=1e-4)
+
+
+def test_killed_at_any_moment_it_leaves_a_checkpoint_to_go_on_from(trained: Path, tmp_path: Path) -> None:
+    for name, data in (("train", TRAIN), ("valid", VALID)):
+        save(tmp_path / f"{name}.npz", data, [""] * len(data))
+    plan = ["--epochs", "3", "--batch", "8", "--small-px", "32", "--small-part", "0.7", "--warmup-epochs", "1"]
+    files = ["--data", str(tmp_path / "train.npz"), "--valid", str(tmp_path / "valid.npz"), "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "training.train", *files, *plan]
+    running = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    while not (tmp_path / "log.jsonl").exists() or not (tmp_path / "log.jsonl").read_text():
+        assert running.poll() is None
+        time.sleep(0.05)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    subprocess.run([*command, "--resume"], cwd=Path(__file__).parents[2], check=True)
+    assert curve(tmp_path) == curve(trained)

@@ -1,0 +1,60 @@
+"""Where a training is, on disk: enough to go on as if it had never stopped. Needs torch."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.net import FerNet, NetPlan
+from training.schedule import Plan
+from workers.errors import SettingsError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A training after some of its epochs."""
+
+    plan: Plan
+    net_plan: NetPlan
+    epochs_done: int
+    step: int
+    net: Mapping[str, Any]
+    average: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    data_sha256: str
+
+    def average_net(self) -> FerNet:
+        """The net with its average weights, ready to be asked."""
+        net = FerNet(self.net_plan)
+        net.load_state_dict(self.average)
+        net.eval()
+        return net
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write it whole or not at all."""
+    half = path.with_suffix(".part")
+    fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
+    plans = {"plan": asdict(checkpoint.plan), "net_plan": asdict(checkpoint.net_plan)}
+    with half.open("wb") as stream:
+        torch.save({"format": FORMAT, **fields, **plans}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    half.replace(path)
+
+
+def load(path: Path) -> Checkpoint:
+    """Raises SettingsError for a file that is no checkpoint of ours."""
+    remedy = "give the checkpoint.pt of `python -m training.train`"
+    try:
+        fields = dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # what torch raises for damaged files is not documented
+        raise SettingsError(f"{path} is no checkpoint: {error}", remedy) from error
+    if fields.pop("format", None) != FORMAT:
+        raise SettingsError(f"{path} is no checkpoint, or one of another version", remedy)
+    return Checkpoint(Plan(**fields.pop("plan")), NetPlan(**fields.pop("net_plan")), **fields)

@@ -1,0 +1,136 @@
+"""Train a net on FER+ arrays: a checkpoint after each epoch, and a log of one JSON line each.
+
+    python -m training.train --data ferplus_train.npz --valid ferplus_valid.npz --out DIR [--resume]
+
+Two trainings with one seed, one number of threads and one machine give the same numbers, stopped and resumed or not.
+Needs torch (`pip install .[train]`).
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+
+from training import checkpoint as checkpoints
+from training.commands import run
+from training.data import Faces, load
+from training.labels import usable
+from training.measures import measure
+from training.net import NETS
+from training.schedule import Plan, side_px
+from training.trainer import Lesson, Trainer, predict
+from workers.errors import SettingsError
+
+CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+
+
+def main() -> int:
+    """Read the arguments, train."""
+    asked = _parser().parse_args()
+    torch.set_num_threads(asked.threads)
+    plan = replace(Plan(), **{field.name: getattr(asked, field.name) for field in fields(Plan)})
+    going = Going(asked.resume, asked.until, asked.device, tuple(asked.teacher))
+    train(plan, load(asked.data).where(slice(asked.most)), load(asked.valid), asked.out, going)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """How a training goes on, and where."""
+
+    resume: bool = False
+    until: int | None = None
+    """Stop when so many epochs are done."""
+    device: str = "cpu"
+    teachers: tuple[Path, ...] = ()
+    """Checkpoints of nets to learn from besides the votes."""
+
+
+def train(plan: Plan, faces: Faces, valid: Faces, out: Path, going: Going = Going()) -> None:
+    """Train by a plan on the usable faces; checkpoint and log are in `out`.
+
+    Raises SettingsError where a checkpoint is in the way, or belongs to another plan, other data or other teachers.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    faces = faces.where(usable(faces.votes))
+    trainer = _begun(plan, faces, out / CHECKPOINT, going)
+    lesson = Lesson(faces, [checkpoints.load(path).average_net() for path in going.teachers], going.device)
+    _forget_later(out / LOG, trainer.epochs_done)
+    while trainer.epochs_done < min(plan.epochs, going.until or plan.epochs):
+        began = time.monotonic()
+        loss = trainer.epoch(lesson)
+        line = _known(trainer, valid) | {"loss": loss, "seconds": round(time.monotonic() - began, 1)}
+        with (out / LOG).open("a", encoding="utf-8") as log:
+            print(json.dumps(line), file=log)
+        checkpoints.save(out / CHECKPOINT, trainer.checkpoint())
+
+
+def _forget_later(log: Path, epochs: int) -> None:
+    """Drop what the log says of epochs that no checkpoint has: they are done again."""
+    if log.exists():
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        log.write_text("".join(line for line in lines if json.loads(line)["epoch"] <= epochs), encoding="utf-8")
+
+
+def _known(trainer: Trainer, valid: Faces) -> dict[str, float]:
+    """What the log says of the net's average after an epoch."""
+    measured = measure(predict(trainer.average, valid.images), valid.votes)
+    return {
+        "epoch": trainer.epochs_done,
+        "side_px": side_px(trainer.plan, trainer.epochs_done - 1),
+        "accuracy": measured.accuracy,
+        "macro_recall": measured.macro_recall,
+        "cross_entropy": measured.cross_entropy,
+        "calibration": measured.calibration,
+    }
+
+
+def _begun(plan: Plan, faces: Faces, path: Path, going: Going) -> Trainer:
+    if plan.net not in NETS:
+        raise SettingsError(f"there is no net {plan.net!r}", f"the nets are: {', '.join(NETS)}")
+    learnt_from = _digest(faces, going.teachers)
+    if not path.exists():
+        return Trainer(plan, NETS[plan.net], learnt_from, going.device)
+    if not going.resume:
+        raise SettingsError(f"{path} exists already", "go on with --resume, or give another --out")
+    saved = checkpoints.load(path)
+    if saved.plan != plan or saved.data_sha256 != learnt_from:
+        raise SettingsError(f"{path} is of another plan or other data", "resume with the arguments that it began with")
+    return Trainer.resumed(saved, going.device)
+
+
+def _digest(faces: Faces, teachers: tuple[Path, ...]) -> str:
+    """Of all that is learnt from."""
+    parts = (faces.images.tobytes(), faces.votes.tobytes(), *(path.read_bytes() for path in teachers))
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="faces to learn from", metavar="NPZ")
+    parser.add_argument("--valid", type=Path, required=True, help="faces to measure on after each epoch", metavar="NPZ")
+    parser.add_argument("--out", type=Path, required=True, help="where checkpoint and log go", metavar="DIR")
+    parser.add_argument("--resume", action="store_true", help="go on where DIR stopped")
+    parser.add_argument("--until", type=int, help="stop when so many epochs are done", metavar="N")
+    parser.add_argument("--most", type=int, help="learn from the first N faces only", metavar="N")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CHECKPOINT",
+        help="a net to learn from; repeatable",
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2, metavar="N")
+    for field in fields(Plan):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)
