@@ -36,7 +36,7 @@ class Painter:
         self._clock = clock
         self._holding = Holding(seen)
         least = None if clock is None else round(Fraction(LEAST_S) / tick_s)
-        self._covering = Covering(seen, facts.width, facts.height, least)
+        self._covering = Covering(seen, facts.width, facts.height, least) if look.blur else None
         self._mosaic = Mosaic(round(Fraction(ANEW_S) / tick_s))
         self._size_px = stamps.text_px(min(facts.width, facts.height) * scale)
         self._label = lru_cache(STAMPS_KEPT)(stamps.label)
@@ -46,7 +46,7 @@ class Painter:
 
     def paint(self, canvas: Canvas, pts: int) -> None:
         """Paint the frame shown at `pts`."""
-        if self._look.blur:
+        if self._covering is not None:
             regions = self._covering.at(pts)
             self._mosaic.cover(canvas, pts, {key: self._scaled(region) for key, region in regions.items()})
         if self._look.boxes:
