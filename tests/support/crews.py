@@ -99,8 +99,8 @@ def do(crew: Supervisor, *tasks: Task) -> Heard:
 
 
 def children() -> set[int]:
-    """The ids of this process's children, zombies included: servers that other tests share may be among them."""
-    return {child.pid for child in psutil.Process().children(recursive=True)}
+    """The ids of this process's children, zombies included; not of theirs: servers of the tests are among these."""
+    return {child.pid for child in psutil.Process().children()}
 
 
 def wait_until_gone(pids: Sequence[int]) -> None:
