@@ -89,7 +89,8 @@ def compressed(picture: Pictures, quality: int = 30) -> Pictures:
 
 
 def _enlarged(picture: Pictures) -> Pictures:
-    return enlarged(picture[None])[0]
+    (one,) = enlarged(picture[None])
+    return np.asarray(one, np.uint8)
 
 
 def _resized(picture: Pictures, side_px: int, kind: int) -> Pictures:
