@@ -1,7 +1,7 @@
 """Where a training is, on disk: enough to go on as if it had never stopped. Needs torch."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,23 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A training after some of its epochs."""
+    """A training after some of its parts."""
 
     plan: Plan
     net_plan: NetPlan
-    epochs_done: int
+    parts_done: int
+    losses: Sequence[float]
+    """Of the steps of the epoch that is not done yet."""
     step: int
     net: Mapping[str, Any]
     average: Mapping[str, Any]
     optimizer: Mapping[str, Any]
     data_sha256: str
+
+    @property
+    def epochs_done(self) -> int:
+        """Whole ones."""
+        return self.parts_done // self.plan.parts
 
     def average_net(self) -> FerNet:
         """The net with its average weights, ready to be asked."""

@@ -7,27 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.labels import Shares
+from workers.errors import SettingsError
 
 FULL_PX = 64
 """Pixels a side that the finished net takes."""
+STRIDE_PX = 16
+"""What a picture's side is a multiple of: the net halves it so often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A training from its first epoch to its last. Two trainings of one plan give the same net on one machine."""
 
-    epochs: int = 40
+    course: str = "32*6 48*18 64*12"
+    """Pixels a side and epochs, stage by stage: small pictures cost less, and the last have to be whole."""
     seed: int = 1
     batch: int = 128
+    parts: int = 8
+    """Into how many an epoch is cut; after each there is a checkpoint."""
     rate: float = 0.1
     """Learning rate at its highest."""
     warmup_epochs: float = 2.0
     decay: float = 5e-4
     """Weight decay, of convolutions and the head alone."""
-    small_px: int = 48
-    """Pixels a side of the pictures that it begins with."""
-    small_part: float = 0.55
-    """Part of the epochs that see such pictures; the rest see 64 x 64."""
     mixup: float = 0.2
     """Alpha of the beta distribution; 0 for no mixing (arXiv:1710.09412)."""
     balance: float = 0.25
@@ -40,16 +42,27 @@ class Plan:
     """How much teachers count against people's votes, where there are teachers (arXiv:1503.02531)."""
 
 
-def side_px(plan: Plan, epoch: int) -> int:
-    """Pixels a side in an epoch, the first being 0."""
-    return plan.small_px if epoch < round(plan.small_part * plan.epochs) else FULL_PX
+def sides_px(plan: Plan) -> tuple[int, ...]:
+    """Pixels a side, epoch by epoch. Raises SettingsError for a course that cannot be read, or has no epoch."""
+    sides: list[int] = []
+    for stage in plan.course.split():
+        side, _, epochs = stage.partition("*")
+        if not (side.isdecimal() and epochs.isdecimal()) or int(side) % STRIDE_PX or not int(side):
+            raise SettingsError(
+                f"--course {plan.course!r}: {stage!r} is no stage",
+                f"give a side, a multiple of {STRIDE_PX}, and epochs: --course '48*20 {FULL_PX}*20'",
+            )
+        sides += [int(side)] * int(epochs)
+    if not sides:
+        raise SettingsError("--course has no epoch", f"give sides and epochs: --course '48*20 {FULL_PX}*20'")
+    return tuple(sides)
 
 
-def learning_rate(plan: Plan, progress_epochs: float) -> float:
-    """The rate after so many epochs: a linear rise, then half a cosine to nothing."""
+def learning_rate(plan: Plan, epochs: int, progress_epochs: float) -> float:
+    """The rate after so many of all epochs: a linear rise, then half a cosine to nothing."""
     if progress_epochs < plan.warmup_epochs:
         return plan.rate * (progress_epochs + 0.01) / (plan.warmup_epochs + 0.01)
-    rest = (progress_epochs - plan.warmup_epochs) / max(1e-9, plan.epochs - plan.warmup_epochs)
+    rest = (progress_epochs - plan.warmup_epochs) / max(1e-9, epochs - plan.warmup_epochs)
     return plan.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, rest)))
 
 
@@ -58,8 +71,8 @@ def ema_keep(plan: Plan, step: int) -> float:
     return min(plan.ema, (1 + step) / (10 + step))
 
 
-def draw_seed(plan: Plan, epoch: int, use: int = 1) -> int:
-    """The seed of what an epoch draws, whichever came before it in this process; `use` tells its uses apart."""
+def draw_seed(plan: Plan, epoch: int, use: int) -> int:
+    """The seed of what an epoch draws, whatever came before it in this process; `use` tells its uses apart."""
     return int(np.random.SeedSequence((plan.seed, epoch, use)).generate_state(1, np.uint64)[0] >> 1)
 
 
@@ -73,3 +86,12 @@ def order(plan: Plan, targets: Shares, epoch: int) -> NDArray[np.intp]:
     weights = targets @ (np.maximum(common, 1e-6) ** -plan.balance)
     often = weights / weights.mean() + random.random(len(weights))
     return random.permutation(np.repeat(np.arange(len(weights)), often.astype(np.int64)))
+
+
+def part_of(plan: Plan, rows: NDArray[np.intp], part: int) -> NDArray[np.intp]:
+    """The batches of one of an epoch's parts, int [m, batch]; what fills no batch is left out: its batch norm would be
+    noise.
+    """
+    size = min(plan.batch, len(rows))
+    batches = rows[: len(rows) // size * size].reshape(-1, size)
+    return np.array_split(batches, plan.parts)[part]

@@ -1,4 +1,4 @@
-"""Train a net on FER+ arrays: a checkpoint after each epoch, and a log of one JSON line each.
+"""Train a net on FER+ arrays: a checkpoint after each part of an epoch, a line of JSON after each epoch.
 
     python -m training.train --data ferplus_train.npz --valid ferplus_valid.npz --out DIR [--resume]
 
@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from training import checkpoint as checkpoints
@@ -21,7 +22,7 @@ from training.data import Faces, load
 from training.labels import usable
 from training.measures import measure
 from training.net import NETS
-from training.schedule import Plan, side_px
+from training.schedule import Plan, sides_px
 from training.trainer import Lesson, Trainer, predict
 from workers.errors import SettingsError
 
@@ -59,13 +60,15 @@ def train(plan: Plan, faces: Faces, valid: Faces, out: Path, going: Going = Goin
     faces = faces.where(usable(faces.votes))
     trainer = _begun(plan, faces, out / CHECKPOINT, going)
     lesson = Lesson(faces, [checkpoints.load(path).average_net() for path in going.teachers], going.device)
-    _forget_later(out / LOG, trainer.epochs_done)
-    while trainer.epochs_done < min(plan.epochs, going.until or plan.epochs):
-        began = time.monotonic()
-        loss = trainer.epoch(lesson)
-        line = _known(trainer, valid) | {"loss": loss, "seconds": round(time.monotonic() - began, 1)}
-        with (out / LOG).open("a", encoding="utf-8") as log:
-            print(json.dumps(line), file=log)
+    _forget_later(out / LOG, trainer.parts_done // plan.parts)
+    began = time.monotonic()
+    while not trainer.done and not (going.until and trainer.parts_done >= going.until * plan.parts):
+        trainer.part(lesson)
+        if trainer.parts_done % plan.parts == 0:
+            line = _known(trainer, valid) | {"seconds": round(time.monotonic() - began, 1)}
+            with (out / LOG).open("a", encoding="utf-8") as log:
+                print(json.dumps(line), file=log)
+            began = time.monotonic()
         checkpoints.save(out / CHECKPOINT, trainer.checkpoint())
 
 
@@ -80,8 +83,9 @@ def _known(trainer: Trainer, valid: Faces) -> dict[str, float]:
     """What the log says of the net's average after an epoch."""
     measured = measure(predict(trainer.average, valid.images), valid.votes)
     return {
-        "epoch": trainer.epochs_done,
-        "side_px": side_px(trainer.plan, trainer.epochs_done - 1),
+        "epoch": (epoch := trainer.parts_done // trainer.plan.parts),
+        "side_px": sides_px(trainer.plan)[epoch - 1],
+        "loss": float(np.mean(trainer.losses)),
         "accuracy": measured.accuracy,
         "macro_recall": measured.macro_recall,
         "cross_entropy": measured.cross_entropy,

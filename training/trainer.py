@@ -15,7 +15,7 @@ from training.checkpoint import Checkpoint
 from training.data import Faces
 from training.labels import soft_targets
 from training.net import FerNet, NetPlan
-from training.schedule import FULL_PX, Plan, draw_seed, ema_keep, learning_rate, order, side_px
+from training.schedule import FULL_PX, Plan, draw_seed, ema_keep, learning_rate, order, part_of, sides_px
 
 
 class Lesson:
@@ -30,6 +30,10 @@ class Lesson:
         self.targets = torch.from_numpy(self.shares.astype(np.float32)).to(device)
         self._teachers = [one.to(device, memory_format=torch.channels_last) for one in teachers]
 
+    def shown(self, rows: NDArray[np.intp]) -> Tensor:
+        """Some of the pictures, float32 [m, 1, 48, 48], 0..255."""
+        return self.pictures[torch.from_numpy(rows)][:, None].float()
+
     def taught(self, shown: Tensor, targets: Tensor, weight: float) -> Tensor:
         """The targets, drawn by `weight` towards what the teachers say of the pictures shown."""
         if not self._teachers:
@@ -40,7 +44,7 @@ class Lesson:
 
 
 class Trainer:
-    """A net in training. What an epoch draws depends on the plan's seed and the epoch alone."""
+    """A net in training. What a part of an epoch draws depends on the plan's seed and the part alone."""
 
     def __init__(self, plan: Plan, net_plan: NetPlan, data_sha256: str, device: str = "cpu") -> None:
         torch.manual_seed(plan.seed)
@@ -50,8 +54,10 @@ class Trainer:
         self.net = FerNet(net_plan).to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         self.optimizer = torch.optim.SGD(_groups(self.net, plan.decay), lr=0.0, momentum=0.9, nesterov=True)
-        self.epochs_done = 0
+        self.parts_done = 0
         self.step = 0
+        self.losses: list[float] = []
+        self._sides_px = sides_px(plan)
 
     @classmethod
     def resumed(cls, saved: Checkpoint, device: str = "cpu") -> Self:
@@ -60,7 +66,7 @@ class Trainer:
         trainer.net.load_state_dict(saved.net)
         trainer.average.load_state_dict(saved.average)
         trainer.optimizer.load_state_dict(dict(saved.optimizer))
-        trainer.epochs_done, trainer.step = saved.epochs_done, saved.step
+        trainer.parts_done, trainer.step, trainer.losses = saved.parts_done, saved.step, list(saved.losses)
         return trainer
 
     def checkpoint(self) -> Checkpoint:
@@ -68,7 +74,8 @@ class Trainer:
         return Checkpoint(
             plan=self.plan,
             net_plan=self.net.plan,
-            epochs_done=self.epochs_done,
+            parts_done=self.parts_done,
+            losses=self.losses,
             step=self.step,
             net=self.net.state_dict(),
             average=self.average.state_dict(),
@@ -76,31 +83,33 @@ class Trainer:
             data_sha256=self.data_sha256,
         )
 
-    def epoch(self, lesson: Lesson) -> float:
-        """Show every face about once; the mean loss."""
-        seed = draw_seed(self.plan, self.epochs_done)
+    @property
+    def done(self) -> bool:
+        """Whether the course is run."""
+        return self.parts_done >= len(self._sides_px) * self.plan.parts
+
+    def part(self, lesson: Lesson) -> None:
+        """Show the next part of an epoch; in a whole one, every face is shown about once."""
+        epoch, part = divmod(self.parts_done, self.plan.parts)
+        seed = draw_seed(self.plan, epoch, use=1 + part)
         torch.manual_seed(seed)
         random = Generator(self.device).manual_seed(seed)
         self.net.train()
-        rows = order(self.plan, lesson.shares, self.epochs_done)
-        size = min(self.plan.batch, len(rows))
-        batches = len(rows) // size  # what does not fill a batch is left out: its batch norm would be noise
-        total = torch.zeros((), device=self.device)
-        for place, part in enumerate(rows[: batches * size].reshape(batches, size)):
-            self._set_rate(self.epochs_done + place / batches)
-            chosen = torch.from_numpy(part).to(self.device)
-            total += self._step(lesson, chosen, random)
-        self.epochs_done += 1
-        return float(total) / batches
+        batches = part_of(self.plan, order(self.plan, lesson.shares, epoch), part)
+        losses = []
+        for place, rows in enumerate(batches):
+            self._set_rate(epoch + (part + place / len(batches)) / self.plan.parts)
+            shown = augmented(lesson.shown(rows), self._sides_px[epoch], random)
+            losses.append(self._step(lesson, shown, lesson.targets[torch.from_numpy(rows)], random))
+        self.losses = ([] if part == 0 else self.losses) + [float(loss) for loss in losses]
+        self.parts_done += 1
 
     def _set_rate(self, progress_epochs: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.plan, progress_epochs)
+            group["lr"] = learning_rate(self.plan, len(self._sides_px), progress_epochs)
 
-    def _step(self, lesson: Lesson, rows: Tensor, random: Generator) -> Tensor:
-        pictures = lesson.pictures[rows][:, None].float()
-        shown = augmented(pictures, side_px(self.plan, self.epochs_done), random)
-        shown, targets = _mixed(shown, lesson.targets[rows], self.plan.mixup, random)
+    def _step(self, lesson: Lesson, shown: Tensor, targets: Tensor, random: Generator) -> Tensor:
+        shown, targets = _mixed(shown, targets, self.plan.mixup, random)
         shown = shown.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device != "cpu"):
             targets = lesson.taught(shown, targets, self.plan.teach)

@@ -23,7 +23,7 @@ from training.scored import score
 from training.train import Going, train
 from workers.errors import SettingsError
 
-PLAN = Plan(epochs=3, batch=8, small_px=32, small_part=0.7, warmup_epochs=1)
+PLAN = Plan(course="32*2 64*1", parts=2, batch=8, warmup_epochs=1)
 
 
 def faces(count: int, seed: int) -> Faces:
@@ -77,7 +77,7 @@ def test_a_training_is_neither_overwritten_nor_taken_for_another(trained: Path) 
     with pytest.raises(SettingsError, match="exists already"):
         train(PLAN, TRAIN, VALID, trained)
     with pytest.raises(SettingsError, match="of another plan or other data"):
-        train(Plan(epochs=4), TRAIN, VALID, trained, Going(resume=True))
+        train(Plan(course="64*4"), TRAIN, VALID, trained, Going(resume=True))
     with pytest.raises(SettingsError, match="of another plan or other data"):
         train(PLAN, VALID, VALID, trained, Going(resume=True))
 
@@ -104,11 +104,11 @@ def test_a_model_comes_of_it_that_says_where_it_is_from(
 def test_killed_at_any_moment_it_leaves_a_checkpoint_to_go_on_from(trained: Path, tmp_path: Path) -> None:
     for name, data in (("train", TRAIN), ("valid", VALID)):
         save(tmp_path / f"{name}.npz", data, [""] * len(data))
-    plan = ["--epochs", "3", "--batch", "8", "--small-px", "32", "--small-part", "0.7", "--warmup-epochs", "1"]
+    plan = ["--course", PLAN.course, "--parts", "2", "--batch", "8", "--warmup-epochs", "1"]
     files = ["--data", str(tmp_path / "train.npz"), "--valid", str(tmp_path / "valid.npz"), "--out", str(tmp_path)]
     command = [sys.executable, "-m", "training.train", *files, *plan]
     running = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-    while not (tmp_path / "log.jsonl").exists() or not (tmp_path / "log.jsonl").read_text():
+    while not (tmp_path / "checkpoint.pt").exists():
         assert running.poll() is None
         time.sleep(0.05)
     os.kill(running.pid, signal.SIGKILL)

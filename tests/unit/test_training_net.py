@@ -47,7 +47,9 @@ def saved() -> Checkpoint:
     net = FerNet(PLAN).train()
     net(as_batch(enlarged(PICTURES)))
     state = net.state_dict()
-    return Checkpoint(Plan(), PLAN, epochs_done=1, step=1, net=state, average=state, optimizer={}, data_sha256="none")
+    return Checkpoint(
+        Plan(), PLAN, parts_done=8, losses=[2.0], step=1, net=state, average=state, optimizer={}, data_sha256="none"
+    )
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["whole", "halves"])

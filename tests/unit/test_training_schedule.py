@@ -3,17 +3,37 @@
 import numpy as np
 import pytest
 
-from training.schedule import FULL_PX, Plan, draw_seed, ema_keep, learning_rate, order, side_px
+from training.schedule import Plan, draw_seed, ema_keep, learning_rate, order, part_of, sides_px
+from workers.errors import SettingsError
 
-PLAN = Plan(epochs=10, warmup_epochs=2, rate=0.1, small_px=48, small_part=0.6)
+PLAN = Plan(course="48*6 64*4", warmup_epochs=2, rate=0.1)
 
 
-def test_it_begins_with_small_pictures_and_ends_with_whole_ones() -> None:
-    assert [side_px(PLAN, epoch) for epoch in range(10)] == [48] * 6 + [FULL_PX] * 4
+def test_a_course_says_how_large_pictures_are_in_each_epoch() -> None:
+    assert sides_px(PLAN) == (48,) * 6 + (64,) * 4
+
+
+@pytest.mark.parametrize("course", ["", "48", "48*x", "50*3", "0*3", "64*0", "48-3"])
+def test_a_course_that_cannot_be_run_is_refused(course: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        sides_px(Plan(course=course))
+    assert "--course '48*20 64*20'" in refused.value.hint
+
+
+def test_the_parts_of_an_epoch_are_all_of_its_whole_batches() -> None:
+    plan = Plan(batch=8, parts=3)
+    parts = [part_of(plan, np.arange(83), part) for part in range(3)]
+    assert [len(one) for one in parts] == [4, 3, 3]
+    assert np.concatenate(parts).ravel().tolist() == list(range(80))
+
+
+def test_fewer_faces_than_a_batch_are_one_batch() -> None:
+    parts = [part_of(Plan(batch=8, parts=2), np.arange(5), part) for part in range(2)]
+    assert [one.tolist() for one in parts] == [[[0, 1, 2, 3, 4]], []]
 
 
 def test_the_rate_rises_then_falls_to_nothing() -> None:
-    rates = [learning_rate(PLAN, at / 10) for at in range(101)]
+    rates = [learning_rate(PLAN, 10, at / 10) for at in range(101)]
     assert max(rates) == rates[20] == pytest.approx(0.1)
     assert rates[:21] == sorted(rates[:21])
     assert rates[20:] == sorted(rates[20:], reverse=True)
@@ -43,4 +63,6 @@ def test_an_epoch_is_drawn_the_same_whatever_came_before_and_each_otherwise() ->
     targets = np.full((50, 8), 1 / 8)
     assert np.array_equal(order(PLAN, targets, 4), order(PLAN, targets, 4))
     assert not np.array_equal(order(PLAN, targets, 4), order(PLAN, targets, 5))
-    assert draw_seed(PLAN, 4) != draw_seed(PLAN, 5) != draw_seed(Plan(seed=2), 5)
+    assert (
+        len({draw_seed(PLAN, 4, 1), draw_seed(PLAN, 5, 1), draw_seed(PLAN, 5, 2), draw_seed(Plan(seed=2), 5, 1)}) == 4
+    )
