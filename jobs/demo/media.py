@@ -81,7 +81,7 @@ def _on_its_side(picture: Picture) -> Picture:
 
 def _waves() -> Iterator[Picture]:
     """A moving pattern without a face."""
-    y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
+    x, y = np.arange(SIZE[0]), np.arange(SIZE[1])[:, np.newaxis]
     for number in range(FPS * SECONDS):
         wave = 128 + 60 * np.sin((x + 4 * number) / 23) + 40 * np.sin((y - 3 * number) / 17)
         yield np.stack([wave, wave * 0.8, 255 - wave], axis=2).clip(0, 255).astype(np.uint8)
