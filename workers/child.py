@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.channel import Channel, ChannelClosed
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from workers.toolbox import Toolbox
 
 PROGRESS_EVERY_FRAMES = 8
+NICE = 5
+"""How much children give way to their parent, and to whatever else the machine does."""
 
 Send = Callable[[Reply], None]
 
@@ -84,6 +87,7 @@ def enlisted(orders: Orders) -> Iterator[Channel]:
     """A child's side of the arrangement: deaf to Ctrl-C, gone with its parent, its pulse shown. Gives the socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable(all_threads=False)
+    _give_way()
     _die_with_parent(orders.lifeline)
     _show_pulse(orders.pulse)
     with Channel(socket.socket(fileno=orders.socket)) as channel, suppress(ChannelClosed):
@@ -159,6 +163,16 @@ def _reporter(index: int, send: Send) -> Callable[[int], None]:
             send(Progress(index, frames))
 
     return report
+
+
+def _give_way() -> None:
+    """Let others go first: a parent that waits for a processor is late for leases and for its turns at services.
+
+    Linux may weigh whole sessions against each other instead of processes (sched(7), autogroup), so it is told both.
+    """
+    os.nice(NICE)
+    with suppress(OSError):  # a kernel without it, or a second change within a moment
+        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def _die_with_parent(lifeline: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.crews import PATIENCE_S, SCRIPTED, do, task, wait_until_gone
+from workers.child import NICE
 from workers.spawn import KEPT_ENVIRONMENT, ONE_THREAD
 from workers.supervisor import Supervisor
 
@@ -106,3 +107,10 @@ def test_a_child_holds_nothing_of_its_siblings_or_its_parent(tmp_path: Path) -> 
     pipes = [{link for link in links if link.startswith(("pipe:", "socket:"))} for links in held]
     assert all(len(links) == 4 for links in pipes), "its socket, lifeline, pulse and stderr"
     assert len(set.union(*pipes)) == sum(map(len, pipes))
+
+
+def test_a_child_gives_way_to_its_parent() -> None:
+    with Supervisor(1, entry=SCRIPTED) as crew:
+        do(crew, task(1, "ok"))
+        (pid,) = crew.child_pids()
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE)

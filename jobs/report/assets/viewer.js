@@ -89,7 +89,8 @@ function tell(step = viewer.look) {
     bar.append(s("rect", { class: "rail", width: 100, height: 8 }), s("rect", { class: `e${emotion}`, width: (value ?? 0) * 100, height: 8 }));
     return h("div", { class: value === null ? "bar none" : "bar" }, h("dt", { text: name }), h("dd", {}, bar, h("span", { text: value === null ? "–" : percent(value) })));
   });
-  const seen = series.faces[at] ? plural(series.faces[at], "face") : curve.frames[at] ? "no face" : "not looked at";
+  const looks = curve.frames[at] > 1 ? ` in ${plural(curve.frames[at], "frame")}` : "";
+  const seen = series.faces[at] ? plural(series.faces[at], "face") + looks : curve.frames[at] ? "no face" : "not looked at";
   byId("now").replaceChildren(
     h("p", { class: "when" }, h("strong", { text: isVideo ? clock(timeOf(file, at), file.step < 1) : "Photo" }), ` ${seen}, valence ${signed(series.values[VALENCE][at])}`),
     h("dl", {}, ...bars),
