@@ -84,8 +84,13 @@ def children_of(pid: int) -> list[int]:
 
 def kill(pid: int) -> None:
     """SIGKILL, if it still lives."""
+    signal_to(pid, signal.SIGKILL)
+
+
+def signal_to(pid: int, number: int) -> None:
+    """A signal, if it still lives."""
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return
 

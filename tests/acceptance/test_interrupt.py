@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.folders import write_clip, write_photo
-from tests.acceptance.runs import children_of, moodreel, sql, start, wait_until
+from tests.acceptance.runs import children_of, moodreel, signal_to, sql, start, wait_until
 
 DONE = "SELECT count(*) FROM segment WHERE state = 'done'"
 REPEATED = "SELECT count(*) FROM segment WHERE state = 'done' AND attempt > 1"
@@ -57,6 +57,26 @@ def held_still(process: "subprocess.Popen[str]", database: Path) -> Iterator[Non
         process.send_signal(signal.SIGCONT)
 
 
+@contextmanager
+def children_held(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Its children do nothing for a while: all shall not be done before it has heard us."""
+    children = children_of(process.pid)
+    for child in children:
+        signal_to(child, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for child in children:
+            signal_to(child, signal.SIGCONT)
+
+
+def ctrl_c(process: "subprocess.Popen[str]") -> None:
+    """Press it, and wait until that is told."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert any("finishing what is running" in line for line in process.stderr), "it ended without a word"
+
+
 def _is_free(database: Path) -> bool:
     with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
         try:
@@ -78,10 +98,10 @@ def _count(database: Path, statement: str) -> int:
 def test_ctrl_c_once_finishes_what_is_running_and_resume_repeats_nothing(
     running: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
-    running.send_signal(signal.SIGINT)
+    with children_held(running):
+        ctrl_c(running)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
-    assert "finishing what is running" in err
     database = tmp_path / "moodreel.db"
     done = _count(database, DONE)
     assert 3 <= done < 16
@@ -96,9 +116,10 @@ def test_ctrl_c_once_finishes_what_is_running_and_resume_repeats_nothing(
 
 def test_ctrl_c_twice_stops_now_and_loses_nothing(running: "subprocess.Popen[str]", tmp_path: Path) -> None:
     children = children_of(running.pid)
-    running.send_signal(signal.SIGINT)
-    running.send_signal(signal.SIGINT)
-    running.communicate(timeout=10)
+    with children_held(running):
+        ctrl_c(running)  # two that come at once would be one
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=10)
     assert running.returncode == 130
     assert not any(child in children_of(1) for child in children)
     assert sql(tmp_path / "moodreel.db", "SELECT count(*) FROM segment WHERE state = 'running'") == [(0,)]
@@ -146,8 +167,9 @@ def test_a_job_cancelled_from_beside_stops_within_seconds_and_resumes(
 
 
 def test_termination_stops_at_once_and_is_resumable(running: "subprocess.Popen[str]", tmp_path: Path) -> None:
-    running.terminate()
-    running.communicate(timeout=10)
+    with children_held(running):
+        running.terminate()
+        running.communicate(timeout=10)
     assert running.returncode == 130
     assert moodreel("resume", "latest", "--quiet", cwd=tmp_path).code == 0
 
