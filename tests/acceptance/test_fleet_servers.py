@@ -1,6 +1,7 @@
 """Redis and PostgreSQL of a fleet die, forget, come back and cut lines: its jobs end as if nothing had happened."""
 
 import random
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ OUTAGE_S = 15.0
 """Several ticks of the reaper."""
 SOME_DONE = "SELECT 1 FROM segment WHERE state = 'done' HAVING count(*) >= 4"
 MORE_DONE = "SELECT 1 FROM segment WHERE state = 'done' HAVING count(*) >= 12"
-RUNG = "SELECT 1 FROM segment WHERE dispatched_at IS NOT NULL HAVING count(*) = (SELECT count(*) FROM segment)"
+RUNG = "SELECT count(*) FROM segment WHERE dispatched_at IS NOT NULL HAVING count(*) > 0"
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +65,14 @@ def test_bells_that_redis_forgot_are_rung_again_by_the_reaper(fleet: Fleet, medi
     reaper = fleet.reaper()
     fleet.await_ready(reaper)
     job = fleet.run("submit", media, *SAMPLING).strip()
-    fleet.await_rows(RUNG)
+    ((rung,),) = fleet.await_rows(RUNG)  # for as many as the queue holds, while nobody takes any
     fleet.redis.flush()
     worker = fleet.worker("--concurrency", "2")
     fleet.await_finished(job)
     agrees(fleet, expected)
     assert set(trace(fleet).attempts) == {1}
-    forgotten = f"action=bells-forgotten' segments={len(trace(fleet).states)}"
-    assert forgotten in log_of(reaper) + log_of(worker)
+    forgotten = re.findall(r"action=bells-forgotten' segments=(\d+)", log_of(reaper) + log_of(worker))
+    assert sum(map(int, forgotten)) >= rung
 
 
 def test_a_redis_that_loses_everything_in_the_middle_of_a_job_costs_nothing(
