@@ -3,7 +3,8 @@
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def running(media: Path, tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
     process = start("run", media, "--every-frame", "--workers", "2", "--json", cwd=tmp_path)
     try:
         database = tmp_path / "moodreel.db"
-        wait_until(lambda: _count(database, DONE) >= 3)
+        slowly(process, lambda: _count(database, DONE) >= 3)
         yield process
     finally:
         process.kill()
@@ -68,6 +69,18 @@ def children_held(process: "subprocess.Popen[str]") -> Iterator[None]:
     finally:
         for child in children:
             signal_to(child, signal.SIGCONT)
+
+
+def slowly(process: "subprocess.Popen[str]", until: Callable[[], bool]) -> None:
+    """Its children run for a quarter of the time until then: where the disk keeps their parent waiting, they would be
+    done with everything before anybody sees a part of it.
+    """
+    give_up = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < give_up, "waited in vain"
+        with children_held(process):
+            time.sleep(0.06)
+        time.sleep(0.02)
 
 
 def ctrl_c(process: "subprocess.Popen[str]") -> None:
@@ -131,7 +144,7 @@ def test_ctrl_c_twice_stops_now_and_loses_nothing(running: "subprocess.Popen[str
 def test_a_second_run_on_the_same_database_is_refused_with_a_hint(
     running: "subprocess.Popen[str]", media: Path, tmp_path: Path
 ) -> None:
-    with held_still(running, tmp_path / "moodreel.db"):
+    with children_held(running), held_still(running, tmp_path / "moodreel.db"):
         second = moodreel("run", media, cwd=tmp_path)
     assert second.code == 3
     assert "another moodreel is working" in second.err
@@ -156,9 +169,9 @@ def test_status_query_and_export_are_safe_beside_a_run(running: "subprocess.Pope
 def test_a_job_cancelled_from_beside_stops_within_seconds_and_resumes(
     running: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
-    with held_still(running, tmp_path / "moodreel.db"):
+    with children_held(running), held_still(running, tmp_path / "moodreel.db"):
         assert moodreel("cancel", "latest", cwd=tmp_path).code == 0
-    running.communicate(timeout=15)
+    slowly(running, lambda: running.poll() is not None)
     assert running.returncode == 130
     status = moodreel("status", "latest", "--json", cwd=tmp_path)
     assert status.summary["state"] == "cancelled"
