@@ -42,7 +42,7 @@ def encode(recipe: Recipe, folder: Path) -> Path:
         stream.width, stream.height = recipe.size
         stream.pix_fmt = recipe.pixel_format
         stream.codec_context.options = recipe.options
-        for picture in _pictures(recipe):
+        for picture in pictures(recipe):
             output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         output.mux(stream.encode(None))
     return path
@@ -69,7 +69,8 @@ def repeat(opening: Path, seconds: float, target: Path) -> Path:
     return target
 
 
-def _pictures(recipe: Recipe) -> Iterator[Picture]:
+def pictures(recipe: Recipe) -> Iterator[Picture]:
+    """A face that wanders over a picture that moves, BGR."""
     width, height = recipe.size
     face = cv2.resize(_portrait(), (height // 2, height // 2), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[0:height, 0 : width + 8 * recipe.frames]
@@ -78,7 +79,7 @@ def _pictures(recipe: Recipe) -> Iterator[Picture]:
     for number in range(recipe.frames):
         wave = waves[:, 8 * number : 8 * number + width] + np.roll(grain, 977 * number)
         picture = np.repeat(wave[..., None], 3, axis=2)
-        left, top = 12 * number, height // 4 + 4 * number
+        left, top = 12 * number % (width - face.shape[1]), (height // 4 + 4 * number) % (height - face.shape[0])
         picture[top : top + face.shape[0], left : left + face.shape[1]] = face
         yield picture
 
