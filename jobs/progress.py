@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from db.records import JobCounts
 from jobs.pace import Pace, left_s
+from jobs.words import numbered
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBar
@@ -206,7 +207,7 @@ def describe(now: Snapshot) -> str:
     if now.times_real:
         parts.append(f"{now.times_real:.1f}x real time")
     if now.calls is not None:
-        parts.append(f"{now.calls:,} call{'' if now.calls == 1 else 's'}")
+        parts.append(numbered(now.calls, "call"))
     if now.left_s is not None:
         parts.append(f"{duration(now.left_s)} left")
     if counts.files_failed:

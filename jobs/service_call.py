@@ -13,6 +13,7 @@ from jobs.errors import UsageError
 from jobs.findings import Finding, Verdict
 from jobs.service_checks import cost_of_a_call, opened, what
 from jobs.trial import PORTRAIT, NotAsExpected, analyse_portrait
+from jobs.words import numbered
 from workers.analysis import ScorerSpec
 from workers.errors import WorkError
 from workers.failures import ChildCannotStart, ChildFailure
@@ -83,11 +84,11 @@ def _of_crops(service: CropService, crops: NDArray[np.uint8]) -> _Told:
 
 
 def _seen(name: str, told: _Told, took_s: float) -> Finding:
-    bill = f"billed as {_transactions(told.transactions)}; it took {took_s:.2f} s"
+    bill = f"billed as {numbered(told.transactions, 'transaction')}; it took {took_s:.2f} s"
     if not told.scores:
         reason = f"it found no face in a portrait that shows one; {bill}"
         return Finding(what(name), Verdict.FAULT, reason, "see that nothing between here and there changes pictures")
-    count = "1 face" if len(told.scores) == 1 else f"{len(told.scores)} faces"
+    count = numbered(len(told.scores), "face")
     scores = told.scores[0]
     emotion = dominant(scores)
     if scores is None or emotion is None:
@@ -98,9 +99,5 @@ def _seen(name: str, told: _Told, took_s: float) -> Finding:
 
 def _bill_of(error: ServiceError) -> str:
     if error.call.transactions:
-        return f"; billed as {_transactions(error.call.transactions)}"
+        return f"; billed as {numbered(error.call.transactions, 'transaction')}"
     return "; it may have been billed all the same" if error.call.sent else ""
-
-
-def _transactions(count: int) -> str:
-    return "1 transaction" if count == 1 else f"{count} transactions"

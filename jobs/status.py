@@ -10,6 +10,7 @@ from db.call_records import Bill
 from db.job_records import JobCounts, JobRecord, Turn
 from db.states import JobState
 from jobs.pace import Pace, left_s
+from jobs.words import numbered
 
 if TYPE_CHECKING:
     from db.fleet import WorkerReport
@@ -195,14 +196,11 @@ def lacks_time(turn: Turn) -> Wait:
     """Nothing is amiss: it is only too early."""
     if turn.retry_in_s is not None:
         soon = max(0.0, turn.retry_in_s)
-        return Wait("retry", "a while", f"{_segments(turn.retried)} to be tried again, the first in {soon:.0f} s")
+        retried = numbered(turn.retried, "segment")
+        return Wait("retry", "a while", f"{retried} to be tried again, the first in {soon:.0f} s")
     if turn.ahead:
-        return Wait("turn", "its turn", f"{_segments(turn.ahead)} of others first")
+        return Wait("turn", "its turn", f"{numbered(turn.ahead, 'segment')} of others first")
     return Wait("turn", "its turn", "it is next")
-
-
-def _segments(number: int) -> str:
-    return f"{number:,} segment{'' if number == 1 else 's'}"
 
 
 def _worker_json(one: "WorkerReport") -> dict[str, Any]:

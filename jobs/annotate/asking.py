@@ -13,6 +13,7 @@ from db.report_faces import facts_of, frame_places
 from jobs.annotate.moments import chosen
 from jobs.annotate.request import AnnotateRequest
 from jobs.annotate.seen import seen_in
+from jobs.words import numbered
 from workers.analysis import AnalysisSpec, Sampling, SamplingMode
 from workers.drawing.film_clock import clock_words
 from workers.drawing.work import NO_TRACK, DrawWork, Moment, Seen, SheetPlan
@@ -73,9 +74,9 @@ def lines_of(facts: MediaFacts, seen: Seen) -> tuple[str, ...]:
     tracks = len({int(track) for track in seen.track} - {NO_TRACK})
     counted = [
         clock_words(facts.duration_s),
-        _counted(len(seen.looked), "frame") + " looked at",
-        _counted(seen.faces, "face"),
-        *([_counted(tracks, "track")] if tracks else []),
+        numbered(len(seen.looked), "frame") + " looked at",
+        numbered(seen.faces, "face"),
+        *([numbered(tracks, "track")] if tracks else []),
     ]
     return ", ".join(counted), *_mean(seen)
 
@@ -88,7 +89,3 @@ def _mean(seen: Seen) -> list[str]:
     means = np.nan_to_num(scores).sum(axis=0) / np.maximum(1, np.isfinite(scores).sum(axis=0))
     strongest = [at for at in np.argsort(-means, kind="stable")[:MOST_NAMED] if means[at] >= LEAST_NAMED]
     return ["on average " + ", ".join(f"{EMOTIONS[at]} {means[at]:.0%}" for at in strongest)]
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -9,6 +9,7 @@ from jobs.cli import options
 
 if TYPE_CHECKING:
     from jobs.annotate.request import Failed, Made, Outcome
+    from workers.drawing.work import Look
 
 Folder = Annotated[
     str, typer.Option("--output", "-o", help="The folder to write to.", metavar="FOLDER", show_default=False)
@@ -57,26 +58,29 @@ def annotate(
     from jobs.annotate.request import AnnotateRequest
     from jobs.cli.working import open_store, settings_of
     from jobs.discover import Filters
-    from jobs.errors import UsageError
     from jobs.progress import progress
-    from workers.drawing.work import Look
 
-    if boxes and not blur:
-        raise UsageError("--boxes without --blur: boxes are drawn anyway", "leave it out, or add --blur")
     settings = settings_of(database, workers)
     asked = AnnotateRequest(
         folder=_folder(output),
-        look=Look(boxes=boxes or not blur, blur=blur, clock=clock),
+        look=_look(boxes=boxes, blur=blur, clock=clock),
         filters=Filters(tuple(include or ()), tuple(exclude or ())),
         audio=not no_audio,
         sheets_only=sheets_only,
         force=force,
     )
-    with open_store(settings) as store:
-        found = store.jobs.find(job)
-        with progress(quiet=quiet, as_json=as_json) as display:
-            outcome = annotate_job(store, found, settings, asked, display)
+    with open_store(settings) as store, progress(quiet=quiet, as_json=as_json) as display:
+        outcome = annotate_job(store, store.jobs.find(job), settings, asked, display)
     _tell(outcome, asked.folder, quiet=quiet, as_json=as_json)
+
+
+def _look(*, boxes: bool, blur: bool, clock: bool) -> "Look":
+    from jobs.errors import UsageError
+    from workers.drawing.work import Look
+
+    if boxes and not blur:
+        raise UsageError("--boxes without --blur: boxes are drawn anyway", "leave it out, or add --blur")
+    return Look(boxes=boxes or not blur, blur=blur, clock=clock)
 
 
 def _folder(output: str) -> Path:
@@ -103,7 +107,7 @@ def _tell(outcome: "Outcome", folder: Path, *, quiet: bool, as_json: bool) -> No
 
 def _say(outcome: "Outcome", folder: Path, *, quiet: bool) -> None:
     from jobs.cli.output import say
-    from jobs.cli.summary import numbered
+    from jobs.words import numbered
 
     for failed in outcome.failed:
         what = failed.path if failed.file is None else str(failed.file)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli import options
+from jobs.words import numbered
 
 if TYPE_CHECKING:
     from db.forget import Forgotten
@@ -91,13 +92,9 @@ def _scrub(store: "Store") -> None:
 
 
 def _in_words(counts: "Forgotten") -> str:
-    files = f"{_number(counts.files, 'file')} in {_number(counts.jobs, 'job')}"
+    files = f"{numbered(counts.files, 'file')} in {numbered(counts.jobs, 'job')}"
     copies = f", {counts.elsewhere:,} of them elsewhere with the same content" if counts.elsewhere else ""
-    said = f"{_number(counts.media, 'recording')} ({files}{copies}), "
-    said += f"{_number(counts.frames, 'frame')}, {_number(counts.faces, 'face')}"
-    running = f"; {_number(counts.running, 'segment')} in work, whose results will be refused"
+    said = f"{numbered(counts.media, 'recording')} ({files}{copies}), "
+    said += f"{numbered(counts.frames, 'frame')}, {numbered(counts.faces, 'face')}"
+    running = f"; {numbered(counts.running, 'segment')} in work, whose results will be refused"
     return said + (running if counts.running else "")
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

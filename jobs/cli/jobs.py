@@ -195,7 +195,7 @@ def _speed(now: "JobStatus") -> str:
 
 def _workers(now: "JobStatus") -> "Iterator[str]":
     from jobs.cli.output import printable
-    from jobs.cli.summary import numbered
+    from jobs.words import numbered
 
     if not now.workers:
         return

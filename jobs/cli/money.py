@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jobs.cli.output import printable
 from jobs.progress import duration
 from jobs.status import is_spent
+from jobs.words import numbered
 
 if TYPE_CHECKING:
     from db.call_records import Bill
@@ -28,7 +29,7 @@ def estimate_lines(made: "Estimate", job: "JobRecord") -> Iterator[str]:
     """What a run would come to, beyond its files: faces, calls, time, money, and whether its budget suffices."""
     done = made.prospect.frames - made.prospect.frames_new
     if done:
-        yield f"analysed already, and free: {done:,} frame{'' if done == 1 else 's'}"
+        yield f"analysed already, and free: {numbered(done, 'frame')}"
     yield _faces(made)
     if made.expense is None:
         yield "calls: none, and no cost: no service is called"
@@ -72,10 +73,10 @@ def bill_lines(bill: "Bill | None", job: "JobRecord") -> Iterator[str]:
         return
     calls = f"{bill.calls:,}" + ("" if job.max_calls is None else f" of at most {job.max_calls:,}")
     odd = ", ".join(f"{number:,} {what}" for number, what in _oddities(bill) if number)
-    transactions = f"{bill.transactions:,} transaction{'' if bill.transactions == 1 else 's'}"
+    transactions = numbered(bill.transactions, "transaction")
     line = f"calls: {calls}{f' ({odd})' if odd else ''}, {transactions}{_cost(bill, job)}"
     if bill.unclear:
-        line += f"; {bill.unclear:,} call{'' if bill.unclear == 1 else 's'} may have been billed without a result"
+        line += f"; {numbered(bill.unclear, 'call')} may have been billed without a result"
     yield line
 
 

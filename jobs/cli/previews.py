@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from db.overview import Overview
 from jobs.cli.money import estimate_lines
 from jobs.cli.output import console, table, write_json
-from jobs.cli.summary import FILES_SHOWN, PROBLEMS_SHOWN, numbered, show_problems
+from jobs.cli.summary import FILES_SHOWN, PROBLEMS_SHOWN, show_problems
 from jobs.estimate import Estimate, as_json
 from jobs.progress import duration
+from jobs.words import numbered
 
 if TYPE_CHECKING:
     from jobs.embedded import Preview

@@ -109,7 +109,8 @@ def await_tracks(store: "Store", job: "JobRecord") -> None:
 
 
 def _queued(store: "Store", job: "JobRecord") -> str:
-    from jobs.cli.summary import numbered, short
+    from jobs.cli.summary import short
+    from jobs.words import numbered
 
     counts = store.jobs.counts(job.id)
     waiting = counts.queued + counts.running

@@ -7,6 +7,7 @@ import typer
 
 from jobs.cli import options
 from jobs.cli.results import Force, target
+from jobs.words import numbered
 
 if TYPE_CHECKING:
     from jobs.report.write import Form
@@ -68,7 +69,7 @@ def report(
         wanted = Wanted(wanted_form, path, force, thumbnails, blur)
         made = write_report(store, store.jobs.find(job), settings, wanted)
     if path is not None:
-        say(f"report of {len(made.files):,} file{'' if len(made.files) == 1 else 's'} written: {path}")
+        say(f"report of {numbered(len(made.files), 'file')} written: {path}")
         for note in made.notes:
             say(f"note: {note}")
         if show:

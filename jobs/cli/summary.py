@@ -16,6 +16,7 @@ from jobs.errors import ExitCode
 from jobs.looking import bill_of
 from jobs.progress import duration
 from jobs.status import bill_json
+from jobs.words import numbered
 from workers.settings import Settings
 
 FILES_SHOWN = 20
@@ -30,11 +31,6 @@ def exit_code(outcome: RunOutcome) -> ExitCode:
     if outcome.ending is Ending.STOPPED:
         return ExitCode.SOME_FAILED
     return ExitCode.SOME_FAILED if outcome.counts.files_failed else ExitCode.OK
-
-
-def numbered(number: int, what: str) -> str:
-    """`1 file`, `2,000 files`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def short(job_id: str) -> str:

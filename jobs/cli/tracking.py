@@ -31,13 +31,13 @@ def tracks(job: options.Job, gap: Gap = None, database: options.Database = None,
     from dataclasses import asdict
 
     from jobs.cli.output import say, write_json
-    from jobs.cli.summary import numbered
     from jobs.cli.working import open_store, settings_of
     from jobs.embedded import stoppable
     from jobs.errors import ExitCode
     from jobs.lock import run_lock
     from jobs.parsing import parse_duration
     from jobs.tracks import assign_anew, void_claims
+    from jobs.words import numbered
 
     gap_s = None if gap is None else float(parse_duration(gap))
     settings = settings_of(database)

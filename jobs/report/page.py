@@ -16,6 +16,7 @@ from jobs.report.facts import Report
 from jobs.report.groups import STIMULUS, Estimate, Group
 from jobs.report.payload import payload
 from jobs.report.words import clock, interval, lead, percent, signed, title_of
+from jobs.words import numbered
 
 SCRIPTS = ("data", "draw", "table", "timeline", "stage", "viewer", "groups", "main")
 """In this order, as one."""
@@ -95,7 +96,7 @@ def _problem_count(report: Report) -> str:
     count = len(report.problems) + max(0, report.problems_left_out)
     if not count:
         return ""
-    return f"{count:,} problem{'' if count == 1 else 's'}: some of what was asked could not be analysed"
+    return f"{numbered(count, 'problem')}: some of what was asked could not be analysed"
 
 
 def _group_table(tag: str, rows: Sequence[Group]) -> dict[str, Any]:

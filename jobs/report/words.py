@@ -6,6 +6,7 @@ from collections.abc import Callable
 from db.emotions import EMOTIONS
 from jobs.cli.output import printable
 from jobs.report.facts import Report
+from jobs.words import numbered
 
 MOST_NAMED = 3
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -48,12 +49,12 @@ def interval(mean: float, half: float, shown: Callable[[float], str]) -> str:
 def lead(report: Report) -> str:
     """What was found, in a sentence or two."""
     counts = report.counts
-    what = f"{counted(counts.files, 'file')} with {length(counts.media_s)} of video" if counts.media_s else ""
-    seen = f"{what or counted(counts.files, 'file')}: {counted(counts.frames, 'frame')} looked at"
+    what = f"{numbered(counts.files, 'file')} with {length(counts.media_s)} of video" if counts.media_s else ""
+    seen = f"{what or numbered(counts.files, 'file')}: {numbered(counts.frames, 'frame')} looked at"
     if not counts.faces:
         return f"{seen}, no face found."
     named = _named(report)
-    return f"{seen}, {counted(counts.faces, 'face')} found." + (f" Faces show mostly {named}." if named else "")
+    return f"{seen}, {numbered(counts.faces, 'face')} found." + (f" Faces show mostly {named}." if named else "")
 
 
 def length(seconds: float) -> str:
@@ -64,11 +65,6 @@ def length(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600:,} h {whole // 60 % 60} min"
-
-
-def counted(count: int, what: str) -> str:
-    """`1 file`, `2,000 files`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _named(report: Report) -> str:
