@@ -36,16 +36,23 @@ class Recipe:
 def encode(recipe: Recipe, folder: Path) -> Path:
     """Write the opening: one group of pictures, a face wandering over a picture that moves."""
     path = folder / f"{recipe.name}-opening.mp4"
+    write(path, recipe, recipe.options)
+    return path
+
+
+def write(path: Path, recipe: Recipe, options: dict[str, str], gop: int | None = None) -> None:
+    """Encode a recipe's pictures with other options, and a key frame every `gop` frames where that is given."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream(recipe.codec, rate=FPS)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = recipe.size
         stream.pix_fmt = recipe.pixel_format
-        stream.codec_context.options = recipe.options
-        for picture in pictures(recipe):
+        stream.codec_context.options = options
+        if gop is not None:
+            stream.codec_context.gop_size = gop
+        for picture in _pictures(recipe):
             output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         output.mux(stream.encode(None))
-    return path
 
 
 def repeat(opening: Path, seconds: float, target: Path) -> Path:
@@ -69,7 +76,7 @@ def repeat(opening: Path, seconds: float, target: Path) -> Path:
     return target
 
 
-def pictures(recipe: Recipe) -> Iterator[Picture]:
+def _pictures(recipe: Recipe) -> Iterator[Picture]:
     """A face that wanders over a picture that moves, BGR."""
     width, height = recipe.size
     face = cv2.resize(_portrait(), (height // 2, height // 2), interpolation=cv2.INTER_CUBIC)

@@ -49,6 +49,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="two small clips: half a minute")
     quick = parser.parse_args().quick
     shapes = [shape for shape in SHAPES if not quick or (shape.name in QUICK and shape.height == 360)]
+    if "ffmpeg-fps" not in CONTESTANTS:
+        print("there is no ffmpeg on the path: its `-vf fps` is left out")
     with tempfile.TemporaryDirectory(prefix="moodreel-bench-") as folder:
         rows = [row for shape in shapes for row in _measured(shape, Path(folder))]
     verdicts = _judge(rows)

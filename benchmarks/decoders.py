@@ -1,7 +1,6 @@
 """The ways to a video's sampled frames that the decode benchmark compares, each with one thread."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import time
@@ -20,7 +19,8 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from benchmarks.openings import Shape
-from db.records import FileIdentity, MediaFacts, SegmentSpec
+from db.records import MediaFacts, SegmentSpec
+from tests.clips import identity
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
 from workers.messages import ProbeWork, SegmentWork
 from workers.sampling import choose
@@ -50,7 +50,7 @@ class Task:
     def of(cls, path: Path, interval_s: Fraction) -> "Task":
         """Probed as a child does."""
         analysis = AnalysisSpec(Sampling(interval_s=interval_s), DetectorSpec(), ScorerSpec())
-        result = probe(ProbeWork(_identity(path), analysis))
+        result = probe(ProbeWork(identity(path), analysis))
         assert result.facts is not None
         with av.open(str(path)) as container:
             index = index_packets((packet for packet in container.demux(video=0) if packet.size), result.facts.codec)
@@ -87,7 +87,7 @@ class Task:
 
 def _ours(task: Task) -> Iterator[Pixels]:
     for segment in task.segments:
-        with open_source(SegmentWork(_identity(task.path), task.facts, segment, task.analysis)) as source:
+        with open_source(SegmentWork(identity(task.path), task.facts, segment, task.analysis)) as source:
             for picture in source:
                 assert picture.pixels is not None
                 yield picture.pixels
@@ -205,11 +205,6 @@ def _capture(task: Task) -> cv2.VideoCapture:
 
 def _bgr(reformatter: VideoReformatter, frame: av.VideoFrame) -> Pixels:
     return reformatter.reformat(frame, format="bgr24", threads=1).to_ndarray().astype(np.uint8, copy=False)
-
-
-def _identity(path: Path) -> FileIdentity:
-    status = path.stat()
-    return FileIdentity(os.fsencode(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _cpu_s() -> float:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-
-from benchmarks.clips import FPS, Recipe, pictures, repeat
+from benchmarks.clips import FPS, Recipe, repeat, write
 
 OPENING_S = 10
 _QUIET = "log-level=none"
@@ -76,16 +74,7 @@ def clip_of(shape: Shape, seconds: int, folder: Path) -> Path:
     """The clip, written below `folder`."""
     recipe = Recipe(shape.name, shape.codec, size=shape.size, frames=OPENING_S * FPS)
     opening = folder / f"{shape.name}-{shape.height}-opening.{shape.container}"
-    with av.open(str(opening), "w") as output:
-        stream = output.add_stream(shape.codec, rate=FPS)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height = shape.size
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.gop_size = shape.gop
-        stream.codec_context.options = shape.options
-        for picture in pictures(recipe):
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
-        output.mux(stream.encode(None))
+    write(opening, recipe, shape.options, shape.gop)
     target = repeat(opening, seconds, folder / f"{shape.name}-{shape.height}.{shape.container}")
     opening.unlink()
     return target
