@@ -79,7 +79,7 @@ def graph_of(saved: Checkpoint, calibration: Calibration, facts: Mapping[str, st
     """A checkpoint's average net as a graph."""
     net = saved.average_net()
     weights = {name: value.numpy().astype(np.float64) for name, value in net.state_dict().items()}
-    shape = Shape(saved.net_plan.depths, MEAN, DEVIATION, FULL_PX)
+    shape = Shape(saved.net_plan.depths, MEAN, DEVIATION, FULL_PX, saved.net_plan.side_px)
     return build(weights, shape, calibration, facts, half=half)
 
 

@@ -31,6 +31,9 @@ class Shape:
     mean: float
     deviation: float
     side_px: int
+    """Of what comes in."""
+    inner_px: int
+    """Of what it is brought to."""
 
 
 class _Writer:
@@ -83,10 +86,11 @@ def build(
 
 
 def _write(writer: _Writer, weights: Weights, shape: Shape, calibration: Calibration) -> None:
+    flow = _brought_to_size(writer, shape)
     mean, factor = (writer.number(name, np.array(value)) for name, value in _scaling(shape).items())
-    flow = writer.node("Mul", writer.node("Sub", "faces", mean), factor)
-    for name in ("stem.0", "stem.2"):
-        flow = writer.node("Relu", writer.convolution(name, flow, *_folded(weights, name), stride=2))
+    flow = writer.node("Mul", writer.node("Sub", flow, mean), factor)
+    for name, stride in (("stem.0", 2), ("stem.2", 1)):
+        flow = writer.node("Relu", writer.convolution(name, flow, *_folded(weights, name), stride=stride))
     for place in range(sum(shape.depths)):
         opens_stage = place in np.cumsum(shape.depths)[:-1]
         flow = _block(writer, weights, f"blocks.{place}", flow, 2 if opens_stage else 1)
@@ -95,6 +99,11 @@ def _write(writer: _Writer, weights: Weights, shape: Shape, calibration: Calibra
     shifted = weights["head.bias"] * calibration.scales + calibration.shifts
     inputs = (writer.number("head.weight", scaled), writer.number("head.bias", shifted))
     writer.node("Gemm", seen, *inputs, output="logits", transB=1)
+
+
+def _brought_to_size(writer: _Writer, shape: Shape) -> str:
+    scales = writer.number("scales", np.array([1, 1, *[shape.inner_px / shape.side_px] * 2]))
+    return writer.node("Resize", "faces", "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
 
 
 def _block(writer: _Writer, weights: Weights, name: str, source: str, stride: int) -> str:

@@ -1,4 +1,4 @@
-"""What a training does when, as pure functions: picture sizes, learning rates, and which pictures an epoch shows."""
+"""What a training does when, as pure functions: learning rates, and which pictures an epoch shows."""
 
 import math
 from dataclasses import dataclass
@@ -7,20 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.labels import Shares
-from workers.errors import SettingsError
 
 FULL_PX = 64
 """Pixels a side that the finished net takes."""
-STRIDE_PX = 16
-"""What a picture's side is a multiple of: the net halves it so often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A training from its first epoch to its last. Two trainings of one plan give the same net on one machine."""
 
-    course: str = "32*6 48*18 64*12"
-    """Pixels a side and epochs, stage by stage: small pictures cost less, and the last have to be whole."""
+    epochs: int = 100
     seed: int = 1
     batch: int = 128
     parts: int = 8
@@ -32,7 +28,7 @@ class Plan:
     """Weight decay, of convolutions and the head alone."""
     mixup: float = 0.2
     """Alpha of the beta distribution; 0 for no mixing (arXiv:1710.09412)."""
-    balance: float = 0.25
+    balance: float = 0.4
     """0 shows emotions as often as they are, 1 equally often."""
     ema: float = 0.999
     """How much the average weights keep at each step."""
@@ -40,29 +36,15 @@ class Plan:
     """One of `training.net.NETS`."""
     teach: float = 0.7
     """How much teachers count against people's votes, where there are teachers (arXiv:1503.02531)."""
+    precision: str = "float32"
+    """What the net is computed in while it learns, `float32` or `bfloat16`; sums and weights are float32."""
 
 
-def sides_px(plan: Plan) -> tuple[int, ...]:
-    """Pixels a side, epoch by epoch. Raises SettingsError for a course that cannot be read, or has no epoch."""
-    sides: list[int] = []
-    for stage in plan.course.split():
-        side, _, epochs = stage.partition("*")
-        if not (side.isdecimal() and epochs.isdecimal()) or int(side) % STRIDE_PX or not int(side):
-            raise SettingsError(
-                f"--course {plan.course!r}: {stage!r} is no stage",
-                f"give a side, a multiple of {STRIDE_PX}, and epochs: --course '48*20 {FULL_PX}*20'",
-            )
-        sides += [int(side)] * int(epochs)
-    if not sides:
-        raise SettingsError("--course has no epoch", f"give sides and epochs: --course '48*20 {FULL_PX}*20'")
-    return tuple(sides)
-
-
-def learning_rate(plan: Plan, epochs: int, progress_epochs: float) -> float:
+def learning_rate(plan: Plan, progress_epochs: float) -> float:
     """The rate after so many of all epochs: a linear rise, then half a cosine to nothing."""
     if progress_epochs < plan.warmup_epochs:
         return plan.rate * (progress_epochs + 0.01) / (plan.warmup_epochs + 0.01)
-    rest = (progress_epochs - plan.warmup_epochs) / max(1e-9, epochs - plan.warmup_epochs)
+    rest = (progress_epochs - plan.warmup_epochs) / max(1e-9, plan.epochs - plan.warmup_epochs)
     return plan.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, rest)))
 
 

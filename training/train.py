@@ -22,10 +22,11 @@ from training.data import Faces, load
 from training.labels import usable
 from training.measures import measure
 from training.net import NETS
-from training.schedule import Plan, sides_px
+from training.schedule import Plan
 from training.trainer import Lesson, Trainer, predict
 from workers.errors import SettingsError
 
+PRECISIONS = ("auto", "float32", "bfloat16")
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
 
@@ -33,6 +34,7 @@ def main() -> int:
     """Read the arguments, train."""
     asked = _parser().parse_args()
     torch.set_num_threads(asked.threads)
+    asked.precision = _precision(asked.precision, asked.device)
     plan = replace(Plan(), **{field.name: getattr(asked, field.name) for field in fields(Plan)})
     going = Going(asked.resume, asked.until, asked.device, tuple(asked.teacher))
     train(plan, load(asked.data).where(slice(asked.most)), load(asked.valid), asked.out, going)
@@ -83,14 +85,22 @@ def _known(trainer: Trainer, valid: Faces) -> dict[str, float]:
     """What the log says of the net's average after an epoch."""
     measured = measure(predict(trainer.average, valid.images), valid.votes)
     return {
-        "epoch": (epoch := trainer.parts_done // trainer.plan.parts),
-        "side_px": sides_px(trainer.plan)[epoch - 1],
+        "epoch": trainer.parts_done // trainer.plan.parts,
         "loss": float(np.mean(trainer.losses)),
         "accuracy": measured.accuracy,
         "macro_recall": measured.macro_recall,
         "cross_entropy": measured.cross_entropy,
         "calibration": measured.calibration,
     }
+
+
+def _precision(asked: str, device: str) -> str:
+    """What to compute in: where nobody said, the fastest that the device has instructions for."""
+    if asked not in PRECISIONS:
+        raise SettingsError(f"--precision {asked!r} is not known", f"give one of: {', '.join(PRECISIONS)}")
+    if asked != "auto":
+        return asked
+    return "bfloat16" if device != "cpu" or torch.cpu.get_capabilities().get("avx512_bf16") else "float32"
 
 
 def _begun(plan: Plan, faces: Faces, path: Path, going: Going) -> Trainer:
@@ -131,7 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, metavar="N")
-    for field in fields(Plan):
+    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    for field in (one for one in fields(Plan) if one.name != "precision"):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     return parser
 

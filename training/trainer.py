@@ -15,7 +15,7 @@ from training.checkpoint import Checkpoint
 from training.data import Faces
 from training.labels import soft_targets
 from training.net import FerNet, NetPlan
-from training.schedule import FULL_PX, Plan, draw_seed, ema_keep, learning_rate, order, part_of, sides_px
+from training.schedule import FULL_PX, Plan, draw_seed, ema_keep, learning_rate, order, part_of
 
 
 class Lesson:
@@ -57,7 +57,6 @@ class Trainer:
         self.parts_done = 0
         self.step = 0
         self.losses: list[float] = []
-        self._sides_px = sides_px(plan)
 
     @classmethod
     def resumed(cls, saved: Checkpoint, device: str = "cpu") -> Self:
@@ -85,8 +84,8 @@ class Trainer:
 
     @property
     def done(self) -> bool:
-        """Whether the course is run."""
-        return self.parts_done >= len(self._sides_px) * self.plan.parts
+        """Whether all epochs are."""
+        return self.parts_done >= self.plan.epochs * self.plan.parts
 
     def part(self, lesson: Lesson) -> None:
         """Show the next part of an epoch; in a whole one, every face is shown about once."""
@@ -99,19 +98,19 @@ class Trainer:
         losses = []
         for place, rows in enumerate(batches):
             self._set_rate(epoch + (part + place / len(batches)) / self.plan.parts)
-            shown = augmented(lesson.shown(rows), self._sides_px[epoch], random)
+            shown = augmented(lesson.shown(rows), self.net.plan.side_px, random)
             losses.append(self._step(lesson, shown, lesson.targets[torch.from_numpy(rows)], random))
         self.losses = ([] if part == 0 else self.losses) + [float(loss) for loss in losses]
         self.parts_done += 1
 
     def _set_rate(self, progress_epochs: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.plan, len(self._sides_px), progress_epochs)
+            group["lr"] = learning_rate(self.plan, progress_epochs)
 
     def _step(self, lesson: Lesson, shown: Tensor, targets: Tensor, random: Generator) -> Tensor:
         shown, targets = _mixed(shown, targets, self.plan.mixup, random)
         shown = shown.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device != "cpu"):
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
             targets = lesson.taught(shown, targets, self.plan.teach)
             logits = self.net(shown)
         loss = soft_cross_entropy(logits.float(), targets)

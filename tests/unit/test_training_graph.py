@@ -15,7 +15,7 @@ from workers.errors import SettingsError
 from workers.scoring import contract
 from workers.scoring.ferplus import FerPlus
 
-SHAPE = Shape(depths=(1, 2), mean=129, deviation=65, side_px=64)
+SHAPE = Shape(depths=(1, 2), mean=129, deviation=65, side_px=64, inner_px=48)
 FACTS = {"model": "moodreel-ferplus", "version": "test", "date": "2026-01-31", "data": "none", "valid": "{}"}
 PICTURES = np.random.default_rng(2).integers(0, 256, (5, 64, 64)).astype(np.uint8)
 

@@ -3,21 +3,9 @@
 import numpy as np
 import pytest
 
-from training.schedule import Plan, draw_seed, ema_keep, learning_rate, order, part_of, sides_px
-from workers.errors import SettingsError
+from training.schedule import Plan, draw_seed, ema_keep, learning_rate, order, part_of
 
-PLAN = Plan(course="48*6 64*4", warmup_epochs=2, rate=0.1)
-
-
-def test_a_course_says_how_large_pictures_are_in_each_epoch() -> None:
-    assert sides_px(PLAN) == (48,) * 6 + (64,) * 4
-
-
-@pytest.mark.parametrize("course", ["", "48", "48*x", "50*3", "0*3", "64*0", "48-3"])
-def test_a_course_that_cannot_be_run_is_refused(course: str) -> None:
-    with pytest.raises(SettingsError) as refused:
-        sides_px(Plan(course=course))
-    assert "--course '48*20 64*20'" in refused.value.hint
+PLAN = Plan(epochs=10, warmup_epochs=2, rate=0.1)
 
 
 def test_the_parts_of_an_epoch_are_all_of_its_whole_batches() -> None:
@@ -33,7 +21,7 @@ def test_fewer_faces_than_a_batch_are_one_batch() -> None:
 
 
 def test_the_rate_rises_then_falls_to_nothing() -> None:
-    rates = [learning_rate(PLAN, 10, at / 10) for at in range(101)]
+    rates = [learning_rate(PLAN, at / 10) for at in range(101)]
     assert max(rates) == rates[20] == pytest.approx(0.1)
     assert rates[:21] == sorted(rates[:21])
     assert rates[20:] == sorted(rates[20:], reverse=True)
