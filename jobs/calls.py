@@ -1,5 +1,6 @@
 """What a run has to do with services: whether they are called at all, can be called, and how often they were."""
 
+from db.call_records import Bill
 from db.ledger import LedgerStore
 from db.store import Store
 from jobs.control import Controls, ServiceFault
@@ -13,8 +14,8 @@ class Calls:
         self._progress = controls.progress
         self._ledger = LedgerStore(store.engine, store.patience_s)
         self._job_id = job_id
-        self.made: int | None = None
-        """Calls for the job when they were last counted."""
+        self.bill: Bill | None = None
+        """Of the job when it was last counted; None where nobody was called."""
 
     @property
     def is_full(self) -> bool:
@@ -41,4 +42,5 @@ class Calls:
     def count(self) -> None:
         """Look how many there were."""
         if self._services is not None:
-            self.made = self._ledger.bill(self._job_id).calls or None
+            bill = self._ledger.bill(self._job_id)
+            self.bill = bill if bill.calls else None

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
+from db.call_records import Bill
 from db.records import JobCounts
 from jobs.pace import Pace, left_s
 from jobs.words import numbered
@@ -36,13 +37,13 @@ class Snapshot:
     elapsed_s: float
     pace: Pace | None = None
     """How fast everybody together goes, where it is not this run that is looked at."""
-    calls: int | None = None
-    """Calls of services that were made for the job; None where nobody is called."""
+    bill: Bill | None = None
+    """Of the services that were called for the job; None where nobody was."""
 
     @classmethod
-    def from_outside(cls, counts: JobCounts, pace: Pace | None, *, walking: bool, calls: int | None = None) -> Self:
+    def from_outside(cls, counts: JobCounts, pace: Pace | None, *, walking: bool, bill: Bill | None = None) -> Self:
         """What is seen of a job that others work on."""
-        return cls(counts, walking, 0, 0.0, 0.0, pace, calls)
+        return cls(counts, walking, 0, 0.0, 0.0, pace, bill)
 
     @property
     def has_speed(self) -> bool:
@@ -141,7 +142,8 @@ class JsonLines(Plain):
                 "frames_per_s": round(now.frames_per_s, 2) if now.has_speed else None,
                 "times_real_time": round(now.times_real, 2) if now.has_speed else None,
                 "left_s": None if now.left_s is None else round(now.left_s, 1),
-                "calls": now.calls,
+                "calls": None if now.bill is None else now.bill.calls,
+                "calls_refused": None if now.bill is None else now.bill.throttled,
             }
         )
 
@@ -206,8 +208,9 @@ def describe(now: Snapshot) -> str:
         parts.append(f"{now.frames_per_s:.1f} frames/s")
     if now.times_real:
         parts.append(f"{now.times_real:.1f}x real time")
-    if now.calls is not None:
-        parts.append(numbered(now.calls, "call"))
+    if now.bill is not None:
+        refused = f" ({now.bill.throttled:,} refused for the rate)" if now.bill.throttled else ""
+        parts.append(f"{numbered(now.bill.calls, 'call')}{refused}")
     if now.left_s is not None:
         parts.append(f"{duration(now.left_s)} left")
     if counts.files_failed:

@@ -268,7 +268,7 @@ class Runner:
             frames=self._desk.counts.frames + sum(self._in_hand.values()),
             media_s=self._desk.counts.media_s,
             elapsed_s=now - self._clock.started,
-            calls=self._calls.made,
+            bill=self._calls.bill,
         )
 
     def _end(self) -> RunOutcome:

@@ -128,9 +128,8 @@ def watch_job(settings: "Settings", store: "Store", record: "JobRecord", *, quie
         while True:
             began = time.monotonic()
             now = lookout.at(record.id)
-            calls = None if now.bill is None else now.bill.calls
             walking = now.job.sealed_at is None
-            display.show(Snapshot.from_outside(now.counts, now.pace, walking=walking, calls=calls))
+            display.show(Snapshot.from_outside(now.counts, now.pace, walking=walking, bill=now.bill))
             waits = None if now.waits_for is None else _waits(now.waits_for)
             if waits is not None and waits != said:
                 display.say(waits)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.call_records import Bill
 from db.records import JobCounts
 from jobs.cli.output import printable
 from jobs.progress import JsonLines, Live, Plain, Silent, Snapshot, describe, duration, progress
@@ -52,13 +53,16 @@ def test_a_snapshot_is_described_in_words() -> None:
 
 
 def test_calls_are_told_where_a_service_is_called() -> None:
-    assert ", 1 call, 20 s left" in describe(replace(snapshot(), calls=1))
-    assert ", 1,200 calls, " in describe(replace(snapshot(), calls=1200))
-    assert Snapshot.from_outside(snapshot().counts, None, walking=False, calls=7).calls == 7
+    assert ", 1 call, 20 s left" in describe(replace(snapshot(), bill=Bill(calls=1)))
+    assert ", 1,200 calls (3 refused for the rate), " in describe(
+        replace(snapshot(), bill=Bill(calls=1200, throttled=3))
+    )
+    assert Snapshot.from_outside(snapshot().counts, None, walking=False, bill=Bill(calls=7)).bill == Bill(calls=7)
     stream = io.StringIO()
-    JsonLines(stream, every_s=0).show(replace(snapshot(), calls=7))
+    JsonLines(stream, every_s=0).show(replace(snapshot(), bill=Bill(calls=7, throttled=2)))
     JsonLines(stream, every_s=0).show(snapshot())
-    assert [json.loads(line)["calls"] for line in stream.getvalue().splitlines()] == [7, None]
+    said = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["calls"], line["calls_refused"]) for line in said] == [(7, 2), (None, None)]
 
 
 def test_json_lines_are_json() -> None:
