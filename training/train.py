@@ -22,6 +22,7 @@ from training.data import Faces, load
 from training.labels import usable
 from training.measures import measure
 from training.net import NETS
+from training.revive import trained
 from training.schedule import Plan
 from training.trainer import Lesson, Trainer, predict
 from workers.errors import SettingsError
@@ -50,7 +51,7 @@ class Going:
     """Stop when so many epochs are done."""
     device: str = "cpu"
     teachers: tuple[Path, ...] = ()
-    """Checkpoints of nets to learn from besides the votes."""
+    """Checkpoints and graphs of nets to learn from besides the votes."""
 
 
 def train(plan: Plan, faces: Faces, valid: Faces, out: Path, going: Going = Going()) -> None:
@@ -61,7 +62,7 @@ def train(plan: Plan, faces: Faces, valid: Faces, out: Path, going: Going = Goin
     out.mkdir(parents=True, exist_ok=True)
     faces = faces.where(usable(faces.votes))
     trainer = _begun(plan, faces, out / CHECKPOINT, going)
-    lesson = Lesson(faces, [checkpoints.load(path).average_net() for path in going.teachers], going.device)
+    lesson = Lesson(faces, [trained(path) for path in going.teachers], going.device)
     _forget_later(out / LOG, trainer.parts_done // plan.parts)
     began = time.monotonic()
     while not trainer.done and not (going.until and trainer.parts_done >= going.until * plan.parts):
@@ -136,8 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        metavar="CHECKPOINT",
-        help="a net to learn from; repeatable",
+        metavar="FILE",
+        help="a net to learn from, a checkpoint or what `training.export` made of one; repeatable",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, metavar="N")

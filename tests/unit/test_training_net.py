@@ -12,15 +12,17 @@ import torch
 
 from training import checkpoint as checkpoints
 from training.augment import augmented
-from training.calibrate import untouched
+from training.calibrate import Calibration, untouched
 from training.checkpoint import Checkpoint
 from training.export import graph_of
 from training.jpeg import compressed
 from training.net import NETS, FerNet
 from training.pictures import enlarged
+from training.revive import revived, trained
 from training.schedule import Plan
 from training.scored import score
 from training.trainer import predict
+from training.vgg13 import vgg13
 from workers.errors import SettingsError
 
 PLAN = NETS["small"]
@@ -56,6 +58,28 @@ def saved() -> Checkpoint:
 def test_the_graph_says_what_the_net_says(saved: Checkpoint, half: bool) -> None:
     said = score(graph_of(saved, untouched(), {}, half=half), enlarged(PICTURES)).logits
     assert said == pytest.approx(predict(saved.average_net(), PICTURES), abs=0.01)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["whole", "halves"])
+def test_a_net_revived_from_its_graph_says_what_the_graph_says(saved: Checkpoint, half: bool) -> None:
+    calibration = Calibration(scales=np.linspace(0.5, 2, 8), shifts=np.linspace(-1, 1, 8))
+    graph = graph_of(saved, calibration, {}, half=half)
+    net = revived(graph)
+    assert (net.plan.side_px, net.plan.stem, net.plan.widths, net.plan.depths) == (
+        PLAN.side_px,
+        PLAN.stem,
+        PLAN.widths,
+        PLAN.depths,
+    )
+    assert predict(net, PICTURES) == pytest.approx(score(graph, enlarged(PICTURES)).logits, abs=1e-3)
+
+
+def test_a_graph_of_another_kind_teaches_nobody(tmp_path: Path) -> None:
+    (tmp_path / "paper.onnx").write_bytes(vgg13())
+    (tmp_path / "text.onnx").write_text("weights")
+    for name in ("paper.onnx", "text.onnx"):
+        with pytest.raises(SettingsError, match="is no graph of"):
+            trained(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", NETS)
