@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from db.records import AnalysisRecord
 
-PIPELINE_REVISION = 1
+PIPELINE_REVISION = 2
 """Raised whenever the same request would give other numbers: results of another revision are never mixed in."""
 
 

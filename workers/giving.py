@@ -1,5 +1,6 @@
 """What is made of each frame of a segment, by what its work asks for: scores, or pictures for a service."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from db.records import Face, Frame
 from workers.detection.appearance import with_appearance
 from workers.detection.base import FaceDetector
-from workers.detection.crop import aligned_crop
-from workers.detection.cutout import cut_out, reduced
-from workers.detection.faces import find_faces
+from workers.detection.crop import BOX_HEIGHTS, aligned_crop
+from workers.detection.crop import SIDE as CROP_PX
+from workers.detection.cutout import AROUND, SHEET_PX, cut_out, reduced
+from workers.detection.faces import find_faces, scaled
 from workers.enclosures import Gathering
 from workers.messages import Cutout, Give, SegmentWork, Takes
 from workers.scoring.batches import Scoring
@@ -46,11 +48,28 @@ def giver_of(work: SegmentWork, toolbox: Toolbox, stages: Stages, gathering: Gat
     finder = Finder(toolbox.detector(spec), spec.min_face, stages, describes=work.facts.kind == "video")
     match work.give:
         case Give.GRAY:
-            return Faces(finder, aligned_crop, Posting(gathering.add_crop))
+            return Faces(finder, GRAY_CROP, Posting(gathering.add_crop))
         case Give.CROPS:
-            return Faces(finder, _small_cut_out, Posting(gathering.add_cutout))
+            return Faces(finder, CUT_OUT, Posting(gathering.add_cutout))
         case Give.SCORES:
-            return Faces(finder, aligned_crop, Scoring(toolbox.scorer(work.analysis.scorer), stages))
+            return Faces(finder, GRAY_CROP, Scoring(toolbox.scorer(work.analysis.scorer), stages))
+
+
+def _small_cut_out(picture: Pixels, face: Face) -> Cutout:
+    return reduced(cut_out(picture, face))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Generic[Piece]):
+    """How a face is cut from a picture."""
+
+    piece: Callable[[Pixels, Face], Piece]
+    enough_px: float
+    """Height of a face's box from which on more pixels show no more."""
+
+
+GRAY_CROP = Cut(aligned_crop, 1.5 * CROP_PX / BOX_HEIGHTS)
+CUT_OUT = Cut(_small_cut_out, 2 * SHEET_PX / AROUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +82,28 @@ class Finder:
     describes: bool
     """Whether tracks are to be told apart: a photo has none."""
 
-    def look(self, picture: Picture, cut: Callable[[Pixels, Face], Piece]) -> tuple[Frame, list[Piece]]:
+    def look(self, picture: Picture, cut: Cut[Piece]) -> tuple[Frame, list[Piece]]:
         """One frame with its faces, not yet scored, and what `cut` makes of each."""
         if picture.pixels is None:
             return Frame(picture.pts, picture.time_s, status=picture.status), []
         with self.stages.timed("detect"):
-            faces, dropped = find_faces(self.detector, picture.pixels, self.min_face)
+            faces, dropped = find_faces(self.detector, picture.pixels, self.min_face, picture.scale)
+        with self.stages.timed("decode"):
+            lowest = min((face.box_height for face in faces), default=math.inf)
+            picture = picture.at_scale(lowest / cut.enough_px)
         with self.stages.timed("crop"):
-            pieces = [cut(picture.pixels, face) for face in faces]
-            if self.describes:
+            pieces = _pieces(picture, faces, cut)
+            if self.describes and picture.pixels is not None:
                 faces = with_appearance(picture.pixels, faces)
         return Frame(picture.pts, picture.time_s, tuple(faces), dropped, picture.status), pieces
+
+
+def _pieces(picture: Picture, faces: Sequence[Face], cut: Cut[Piece]) -> list[Piece]:
+    """What is cut of faces, which are told in pixels of the recording."""
+    if picture.pixels is None:
+        return []
+    across, down = picture.scale
+    return [cut.piece(picture.pixels, scaled(face, (1 / across, 1 / down))) for face in faces]
 
 
 class Destination(Protocol[Piece_contra]):
@@ -87,7 +117,7 @@ class Destination(Protocol[Piece_contra]):
 class Faces(Generic[Piece]):
     """Gives faces: each found, cut, and on its way."""
 
-    def __init__(self, finder: Finder, cut: Callable[[Pixels, Face], Piece], to: Destination[Piece]) -> None:
+    def __init__(self, finder: Finder, cut: Cut[Piece], to: Destination[Piece]) -> None:
         self._finder = finder
         self._cut = cut
         self._to = to
@@ -139,7 +169,3 @@ class WholeFrames:
     def finish(self) -> tuple[Frame, ...]:
         """Every frame taken, without faces."""
         return tuple(self._frames)
-
-
-def _small_cut_out(picture: Pixels, face: Face) -> Cutout:
-    return reduced(cut_out(picture, face))

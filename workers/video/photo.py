@@ -1,5 +1,10 @@
-"""Photos through Pillow: the header for facts, the pixels for analysis, one forced format, limits before decoding."""
+"""Photos through Pillow: the header for facts, the pixels for analysis, one forced format, limits before decoding.
 
+A large JPEG is decoded at a half, a quarter or an eighth where that is enough: libjpeg then computes fewer
+coefficients of each block, which is an area average at a third of the cost.
+"""
+
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -16,7 +21,7 @@ from workers.video.orientation import Orientation
 from workers.video.photo_header import claimed_size, ends_early
 from workers.video.photo_pixels import to_bgr
 from workers.video.problems import MAX_PHOTO_PIXELS, corrupt, too_large, truncated, unreadable
-from workers.video.sniff import HEIC, TIFF, Format
+from workers.video.sniff import HEIC, JPEG, TIFF, Format
 
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
@@ -31,6 +36,10 @@ _TURNS = {
 """EXIF orientation to what must be done to the stored picture (Exif 2.32, table 4, tag 274); 1 is upright."""
 _CLOCKWISE = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 _UPRIGHT = 1
+REDUCED_ABOVE_PX = 2_000_000
+"""Pixels above which a JPEG may be decoded at a reduced scale: below, nothing is won."""
+_REDUCTIONS = (8, 4, 2)
+"""What libjpeg reduces by, coarsest first."""
 
 
 def probe_photo(path: bytes, form: Format) -> MediaFacts:
@@ -43,12 +52,13 @@ def probe_photo(path: bytes, form: Format) -> MediaFacts:
         return MediaFacts("photo", form.name, form.name, width, height, rotation=_CLOCKWISE.get(turn, 0))
 
 
-def read_photo(path: bytes, form: Format) -> NDArray[np.uint8]:
+def read_photo(path: bytes, form: Format, enough_px: float = math.inf) -> NDArray[np.uint8]:
     """The photo as a person sees it: BGR uint8 [height, width, 3], upright, transparency over white.
 
+    Where a longer side of `enough_px` is enough, a large JPEG may come with fewer pixels, never with fewer than that.
     Of a file with many pictures it is the first. Raises MediaError.
     """
-    stored, turn = _decoded(path, form)
+    stored, turn = _decoded(path, form, enough_px)
     return _orientation(turn).apply(stored)
 
 
@@ -58,12 +68,22 @@ def says_how_to_turn(path: bytes, form: Format) -> bool:
         return _turn(image) in _TURNS
 
 
-def _decoded(path: bytes, form: Format) -> tuple[NDArray[np.uint8], int]:
+def _decoded(path: bytes, form: Format, enough_px: float) -> tuple[NDArray[np.uint8], int]:
     """The pixels, and how they must still be turned (a reader that turned them itself says: upright)."""
     with _open(path, form) as image:
         turn = _turn(image)  # before loading, as the probe saw it: a PNG may have metadata behind its pixels
+        if form == JPEG:
+            _reduce(image, enough_px)
         image.load()
         return to_bgr(image), _turn(image) if form == TIFF else turn
+
+
+def _reduce(image: Image.Image, enough_px: float) -> None:
+    """Have it decoded at the coarsest scale that is enough."""
+    width, height = image.size
+    if width * height > REDUCED_ABOVE_PX:
+        times = next((times for times in _REDUCTIONS if max(width, height) / times >= enough_px), 1)
+        image.draft(None, (width // times, height // times))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """From a decoded photo in any of Pillow's modes to BGR, in bands: beside the decoded photo only the result is held."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,8 +15,8 @@ def to_bgr(image: Image.Image) -> NDArray[np.uint8]:
     span = _span(image)
     rows = max(1, BAND_PIXELS // width)
     for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height)))
-        picture[top : top + rows] = np.asarray(_as_rgb(band, span))[:, :, ::-1]
+        band = image if rows >= height else image.crop((0, top, width, min(top + rows, height)))
+        cv2.cvtColor(np.asarray(_as_rgb(band, span)), cv2.COLOR_RGB2BGR, dst=picture[top : top + rows])
     return picture
 
 
@@ -25,7 +26,7 @@ def _as_rgb(image: Image.Image, span: tuple[float, float] | None) -> Image.Image
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _span(image: Image.Image) -> tuple[float, float] | None:

@@ -1,5 +1,6 @@
 """From a decoded frame to the picture that a person would see, with its time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import av
@@ -21,6 +22,18 @@ class Picture:
     time_s: float
     status: FrameStatus
     pixels: NDArray[np.uint8] | None
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Pixels of the recording for one of `pixels`, across and down: a large photo is first decoded small."""
+    read_again: "Callable[[float], Picture] | None" = None
+    """Reads it with a longer side of at least so many pixels; None where there are no more of them."""
+
+    def at_scale(self, most: float) -> "Picture":
+        """The same with at most so many pixels of the recording for one, as far as the recording has them."""
+        if self.pixels is None or self.read_again is None or max(self.scale) <= most:
+            return self
+        height, width = self.pixels.shape[:2]
+        longer = max(width * self.scale[0], height * self.scale[1])
+        return self.read_again(longer / max(most, 1.0))
 
 
 class Developer:

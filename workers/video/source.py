@@ -1,12 +1,13 @@
 """The frame source of a segment, photo or video: opened here, closed here."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from db.records import FileIdentity, MediaFacts
 from db.states import FrameStatus
 from workers.errors import MediaError
-from workers.messages import SegmentWork
+from workers.messages import Give, SegmentWork
 from workers.video.container import open_video
 from workers.video.identity import holds_still
 from workers.video.photo import read_photo
@@ -19,16 +20,24 @@ from workers.video.sniff import Format
 
 
 class PhotoReader:
-    """A photo as a source of one frame."""
+    """A photo as a source of one frame, with a longer side of `enough_px` where it can be had for less."""
 
     fallbacks = 0
 
-    def __init__(self, path: bytes, form: Format) -> None:
+    def __init__(self, path: bytes, form: Format, facts: MediaFacts, enough_px: float) -> None:
         self._path = path
         self._form = form
+        self._facts = facts
+        self._enough_px = enough_px
 
     def __iter__(self) -> Iterator[Picture]:
-        yield Picture(0, 0.0, FrameStatus.OK, read_photo(self._path, self._form))
+        yield self._read(self._enough_px)
+
+    def _read(self, enough_px: float) -> Picture:
+        pixels = read_photo(self._path, self._form, enough_px)
+        height, width = pixels.shape[:2]
+        scale = (self._facts.width / width, self._facts.height / height)
+        return Picture(0, 0.0, FrameStatus.OK, pixels, scale, self._read if max(scale) > 1 else None)
 
 
 def form_as_probed(source: FileIdentity, facts: MediaFacts) -> Format:
@@ -37,6 +46,11 @@ def form_as_probed(source: FileIdentity, facts: MediaFacts) -> Format:
     if form is None or form.name != facts.container:
         raise MediaError("media.changed", "it is no longer what it was when the job began", "run the job again")
     return form
+
+
+def _enough_px(work: SegmentWork) -> float:
+    """The longer side that a photo needs at first: what the detector looks at, or all of it for a service."""
+    return math.inf if work.give is Give.PICTURES else work.analysis.detector.max_side
 
 
 Source = PhotoReader | SegmentReader | SequentialReader
@@ -49,7 +63,7 @@ def open_source(work: SegmentWork) -> Iterator[Source]:
     with holds_still(work.source):
         form = form_as_probed(work.source, work.facts)
         if form.kind == "photo":
-            yield PhotoReader(path, form)
+            yield PhotoReader(path, form, work.facts, _enough_px(work))
             return
         if work.analysis.sampling is None:
             raise corrupt("a video was sent without a sampling")
