@@ -79,7 +79,7 @@ def repeat(opening: Path, seconds: float, target: Path) -> Path:
 def _pictures(recipe: Recipe) -> Iterator[Picture]:
     """A face that wanders over a picture that moves, BGR."""
     width, height = recipe.size
-    face = cv2.resize(_portrait(), (height // 2, height // 2), interpolation=cv2.INTER_CUBIC)
+    face = cv2.resize(portrait(), (height // 2, height // 2), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[0:height, 0 : width + 8 * recipe.frames]
     waves = (112 + 60 * np.sin(x / 47.0) + 40 * np.sin(y / 31.0)).astype(np.uint8)
     grain = np.random.default_rng(4).integers(0, 24, (height, width), np.uint8)
@@ -91,7 +91,8 @@ def _pictures(recipe: Recipe) -> Iterator[Picture]:
         yield picture
 
 
-def _portrait() -> Picture:
+def portrait() -> Picture:
+    """The picture of a face that the package carries, BGR uint8 [512, 512, 3]."""
     raw = np.frombuffer((files("jobs.demo") / "portrait.jpg").read_bytes(), np.uint8)
     decoded = cv2.imdecode(raw, cv2.IMREAD_COLOR)
     assert decoded is not None

@@ -32,8 +32,8 @@ class ChildLimits:
     timeout_s: float = 60.0
     """What any item gets before its size is looked at."""
     start_timeout_s: float = 60.0
-    recycle_items: int = 500
-    """Items after which a child is replaced: leaks in C libraries stay bounded."""
+    recycle_items: int = 10_000
+    """Items after which a child is replaced: leaks in C libraries stay bounded. Starting one costs a second of CPU."""
     recycle_memory_mb: int = 1024
     """Resident memory after an item above which a child is replaced."""
     open_files: int = 256
