@@ -38,12 +38,12 @@ def ours(detector: YuNet, picture: pictures.Picture) -> Rows:
 
 def oracle(picture: pictures.Picture, confidence: float = LOOSE, max_side: int = 640) -> Rows:
     """What cv2.FaceDetectorYN finds in the picture reduced to `max_side`, mapped back."""
-    small = reduce_to(picture, max_side)
+    small, scale = reduce_to(picture, max_side)
     height, width = small.shape[:2]
     detector = cv2.FaceDetectorYN.create(str(path_of(card_of("yunet"))), "", (width, height), confidence, 0.3, 5000)
     _, found = detector.detect(small)
     rows = np.empty((0, 15)) if found is None else found.astype(np.float64)
-    rows[:, :14] *= (picture.shape[1] / width, picture.shape[0] / height) * 7
+    rows[:, :14] *= scale * 7
     return _ordered(rows)
 
 

@@ -49,5 +49,20 @@ def test_faces_lower_than_the_smallest_are_counted_not_kept() -> None:
 def test_the_longer_side_is_bounded_and_small_pictures_are_left_alone(
     width: int, height: int, expected: tuple[int, int]
 ) -> None:
-    small = reduce_to(np.zeros((height, width, 3), np.uint8), 640)
+    small, scale = reduce_to(np.zeros((height, width, 3), np.uint8), 640)
     assert (small.shape[1], small.shape[0]) == expected
+    assert (scale[0] * expected[0], scale[1] * expected[1]) == pytest.approx((width, height), abs=7)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1283, 963), (1923, 1081), (4003, 2999), (901, 700)])
+def test_what_is_reduced_stays_where_it_was(width: int, height: int) -> None:
+    """A soft spot's middle, told in pixels of the picture, is found there again in what is left of it."""
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    at = (0.83 * width, 0.77 * height)
+    spot = 255 * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * (0.02 * width) ** 2))
+    small, scale = reduce_to(np.repeat(spot[..., None], 3, axis=2).astype(np.uint8), 640)
+    weight = small[..., 0].astype(float)
+    weight[weight < 20] = 0
+    columns, rows = np.meshgrid(np.arange(small.shape[1]) + 0.5, np.arange(small.shape[0]) + 0.5)
+    found = ((columns * weight).sum() / weight.sum() * scale[0], (rows * weight).sum() / weight.sum() * scale[1])
+    assert found == pytest.approx(at, abs=0.1)
