@@ -132,7 +132,7 @@ class Intake:
                 self._refuse(found, digest)
                 continue
             self._digests.append((found.identity, digest))
-            self._accept(found, digest, None if self._is_planned(digest) else result)
+            self._accept(found, digest, result)  # where it is planned already, that stands
 
     def take_probe(self) -> ProbeBatch | None:
         """A batch of files for a child to probe, if any wait. Files that failed before go alone."""
