@@ -30,32 +30,36 @@ if TYPE_CHECKING:
     from workers.services.scoring import ServiceScoring
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run works with. Whoever has the store holds its run lock."""
+
+    settings: Settings
+    store: Store
+    crew: Supervisor
+
+
 def analyse(
-    settings: Settings,
-    store: Store,
-    job: JobRecord,
-    request: RunRequest,
-    progress: Progress,
-    places: Places | None = None,
+    means: Means, job: JobRecord, request: RunRequest, progress: Progress, places: Places | None = None
 ) -> RunOutcome:
-    """Run a job until it is finished, interrupted or cancelled. The caller holds the database's run lock.
+    """Run a job until it is finished, interrupted or cancelled.
 
     A job that is still discovering is walked: over all it asked for, or over `places` of it only.
     """
-    patient = Store(store.engine)  # a run in the middle of its work waits longer than a person at the keyboard
+    settings, crew = means.settings, means.crew
+    patient = Store(means.store.engine)  # a run in the middle of its work waits longer than a person at the keyboard
     with (
         stoppable() as stop,
-        Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
         staging_of(settings) as staging,
         services_of(settings, patient, request) as services,
     ):
         controls = Controls(progress, stop, places=NamedPlaces(staging), services=services)
         void_claims(patient)
         if job.state is not JobState.DISCOVERING:
-            outcome = Runner(patient, job, supervisor, None, controls).run()
+            outcome = Runner(patient, job, crew, None, controls).run()
         else:
             with Intake(patient, job, request, places, staging=staging) as intake:
-                outcome = Runner(patient, job, supervisor, intake, controls).run()
+                outcome = Runner(patient, job, crew, intake, controls).run()
         return finish_tracks(patient, job.id, settings.track_gap_s, stop, progress, outcome)
 
 
@@ -93,12 +97,12 @@ def preview(settings: Settings, request: RunRequest, progress: Progress) -> Iter
         tempfile.TemporaryDirectory(prefix="moodreel-") as folder,
         Store.open(file_url(Path(folder) / "preview.db"), create=True) as store,
         stoppable() as stop,
-        Supervisor(settings.workers, settings.limits, settings.device) as supervisor,
+        Supervisor(settings.workers, settings.limits, settings.device) as crew,
         staging_of(settings) as staging,
     ):
         job = create_job(store, request, owner_name())
         with Intake(store, job, request, staging=staging) as intake:
-            Runner(store, job, supervisor, intake, Controls(progress, stop, analyse=False)).run()
+            Runner(store, job, crew, intake, Controls(progress, stop, analyse=False)).run()
         if stop.level:
             raise WalkInterrupted
         yield Preview(store, job, store.jobs.counts(job.id))

@@ -132,6 +132,10 @@ class Lane:
             self.close()
         yield account.ended()
 
+    def begin(self) -> None:
+        """Have a child ready before there is a task for it. Raises ChildCannotStart, ChildStopped."""
+        self._ready_child()
+
     def pid(self) -> int | None:
         """The process id of the child, if there is one."""
         child = self._child

@@ -31,15 +31,22 @@ class Supervisor:
     """
 
     def __init__(
-        self, size: int, limits: ChildLimits | None = None, device: str = "auto", entry: str = "workers.child:main"
+        self,
+        size: int,
+        limits: ChildLimits | None = None,
+        device: str = "auto",
+        entry: str = "workers.child:main",
+        *,
+        early: bool = False,
     ) -> None:
+        """`early`: one child is started at once, not by the first task."""
         self._tasks: Turns[Task] = Turns()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._lanes = [Lane(limits or ChildLimits(), device, entry) for _ in range(size)]
         self._stopping = False
         self._pending = 0
         self._threads = [
-            threading.Thread(target=self._work, args=(lane,), name=f"lane-{number}", daemon=True)
+            threading.Thread(target=self._work, args=(lane, early and not number), name=f"lane-{number}", daemon=True)
             for number, lane in enumerate(self._lanes)
         ]
         for thread in self._threads:
@@ -99,8 +106,11 @@ class Supervisor:
         for thread in self._threads:
             thread.join()
 
-    def _work(self, lane: Lane) -> None:
+    def _work(self, lane: Lane, early: bool) -> None:
         bell: Bell = queue.SimpleQueue()
+        if early:
+            with suppress(ChildCannotStart, ChildStopped):  # the first task tries again, and says what is wrong
+                lane.begin()
         while (task := self._tasks.get(bell)) is not None:
             if self._stopping:
                 self._events.put(untouched(task))

@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     from db.records import FilePlace, JobRecord
     from db.store import Store
     from jobs.control import RunOutcome
+    from jobs.embedded import Means
     from jobs.request import CallLimits, RunRequest
     from workers.settings import Settings
+    from workers.supervisor import Supervisor
 
 PATIENCE_S = 10.0
 
@@ -47,14 +49,23 @@ def open_store(settings: "Settings", *, create: bool = False) -> "Store":
 
 def run_new(settings: "Settings", request: "RunRequest", show: Show) -> "RunOutcome":
     """Make a job of a request, and run it."""
-    from jobs.lock import run_lock
-    from jobs.submit import create_job, require_device, require_service
-    from workers.desk import owner_name
+    with _crew(settings) as crew:
+        from jobs.embedded import Means
+        from jobs.lock import run_lock
+        from jobs.submit import create_job, require_device, require_service
+        from workers.desk import owner_name
 
-    require_device(settings.device)
-    require_service(settings, request)
-    with open_store(settings, create=True) as store, run_lock(store.file):
-        return _run(settings, store, create_job(store, request, owner_name()), request, show)
+        require_device(settings.device)
+        require_service(settings, request)
+        with open_store(settings, create=True) as store, run_lock(store.file):
+            return _run(Means(settings, store, crew), create_job(store, request, owner_name()), request, show)
+
+
+def _crew(settings: "Settings") -> "Supervisor":
+    """The children of a run, of whom one loads its libraries while we load ours and make the database ready."""
+    from workers.supervisor import Supervisor
+
+    return Supervisor(settings.workers, settings.limits, settings.device, early=True)
 
 
 def run_on(
@@ -63,6 +74,7 @@ def run_on(
     """Go on with a job, or try again what failed in it, where it was begun: here or on a fleet. The exit code."""
     from jobs.cli.queueing import submit_on
     from jobs.cli.summary import exit_code
+    from jobs.embedded import Means
     from jobs.lock import run_lock
     from jobs.request import RunRequest
     from jobs.submit import require_device, require_same_models, require_service
@@ -82,7 +94,8 @@ def run_on(
         if places is NOTHING:
             return 0
         walked = None if places is None else [(one.root, one.relative) for one in places]
-        return exit_code(_run(settings, store, store.jobs.get(job.id), request, show, walked))
+        with _crew(settings) as crew:
+            return exit_code(_run(Means(settings, store, crew), store.jobs.get(job.id), request, show, walked))
 
 
 def allow(store: "Store", job: "JobRecord", request: "RunRequest", limits: "CallLimits") -> None:
@@ -116,8 +129,7 @@ def take_up(store: "Store", job: "JobRecord", *, only_failed: bool) -> "Sequence
 
 
 def _run(
-    settings: "Settings",
-    store: "Store",
+    means: "Means",
     job: "JobRecord",
     request: "RunRequest",
     show: Show,
@@ -128,7 +140,8 @@ def _run(
     from jobs.progress import progress
 
     with progress(quiet=show.quiet, as_json=show.as_json) as display:
-        outcome = analyse(settings, store, job, request, display, places)
+        outcome = analyse(means, job, request, display, places)
+    store = means.store
     if not show.quiet:
         show_summary(store, store.jobs.get(job.id), outcome, as_json=show.as_json, profile=show.profile)
     return outcome
