@@ -29,7 +29,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def running(media: Path, tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
-    """A run in the middle of its work: something is done, something is not."""
+    """A run in the middle of its work: something is done, something is not, and its children stand still."""
     process = start("run", media, "--every-frame", "--workers", "2", "--json", cwd=tmp_path)
     try:
         database = tmp_path / "moodreel.db"
@@ -61,25 +61,30 @@ def held_still(process: "subprocess.Popen[str]", database: Path) -> Iterator[Non
 @contextmanager
 def children_held(process: "subprocess.Popen[str]") -> Iterator[None]:
     """Its children do nothing for a while: all shall not be done before it has heard us."""
-    children = children_of(process.pid)
-    for child in children:
-        signal_to(child, signal.SIGSTOP)
+    _tell_children(process, signal.SIGSTOP)
     try:
         yield
     finally:
-        for child in children:
-            signal_to(child, signal.SIGCONT)
+        _tell_children(process, signal.SIGCONT)
+
+
+def _tell_children(process: "subprocess.Popen[str]", what: signal.Signals) -> None:
+    for child in children_of(process.pid):
+        signal_to(child, what)
 
 
 def slowly(process: "subprocess.Popen[str]", until: Callable[[], bool]) -> None:
     """Its children run for a quarter of the time until then: where the disk keeps their parent waiting, they would be
-    done with everything before anybody sees a part of it.
+    done with everything before anybody sees a part of it. They stand still at the end: none shall be done meanwhile.
     """
     give_up = time.monotonic() + 60
-    while not until():
+    while True:
         assert time.monotonic() < give_up, "waited in vain"
-        with children_held(process):
-            time.sleep(0.06)
+        _tell_children(process, signal.SIGSTOP)
+        time.sleep(0.06)
+        if until():
+            return
+        _tell_children(process, signal.SIGCONT)
         time.sleep(0.02)
 
 
@@ -161,6 +166,7 @@ def test_status_query_and_export_are_safe_beside_a_run(running: "subprocess.Pope
     ):
         beside = moodreel(*arguments, cwd=tmp_path)
         assert beside.code == 0, beside.err
+    _tell_children(running, signal.SIGCONT)
     running.communicate(timeout=120)
     assert running.returncode == 0
     assert sql(tmp_path / "copy.db", "PRAGMA integrity_check") == [("ok",)]

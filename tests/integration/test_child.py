@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_costs_itself_only(lane: Lane, analysis: Anal
 def test_a_picture_too_large_for_its_memory_fails_alone_and_may_be_tried_again(
     lane: Lane, analysis: AnalysisSpec, clip: Path
 ) -> None:
-    large, small = clip.with_name("large.jpg"), clip.with_name("small.jpg")
+    large, small = clip.with_name("large.png"), clip.with_name("small.png")
     Image.fromarray(np.zeros((9000, 11_000, 3), np.uint8)).save(large)
     Image.fromarray(np.zeros((90, 110, 3), np.uint8)).save(small)
     plans = [plan_of(event) for event in probed(lane, analysis, large, small)[:2]]
