@@ -92,18 +92,12 @@ class Finder:
             lowest = min((face.box_height for face in faces), default=math.inf)
             picture = picture.at_scale(lowest / cut.enough_px)
         with self.stages.timed("crop"):
-            pieces = _pieces(picture, faces, cut)
-            if self.describes and picture.pixels is not None:
+            assert picture.pixels is not None  # noqa: S101  narrows the type: what was read once is there
+            across, down = picture.scale
+            pieces = [cut.piece(picture.pixels, scaled(face, (1 / across, 1 / down))) for face in faces]
+            if self.describes:
                 faces = with_appearance(picture.pixels, faces)
         return Frame(picture.pts, picture.time_s, tuple(faces), dropped, picture.status), pieces
-
-
-def _pieces(picture: Picture, faces: Sequence[Face], cut: Cut[Piece]) -> list[Piece]:
-    """What is cut of faces, which are told in pixels of the recording."""
-    if picture.pixels is None:
-        return []
-    across, down = picture.scale
-    return [cut.piece(picture.pixels, scaled(face, (1 / across, 1 / down))) for face in faces]
 
 
 class Destination(Protocol[Piece_contra]):

@@ -15,6 +15,7 @@ from tests.acceptance.folders import portrait
 from tests.support import stills
 from tests.support.segments import DEFAULT, analysed
 from workers.analysis import DetectorSpec, ScorerSpec
+from workers.detection.cutout import SHEET_PX
 from workers.messages import Give, SegmentResult
 from workers.video import photo as photos
 from workers.video.photo import read_photo
@@ -46,17 +47,11 @@ def result_of(path: Path, give: Give = Give.SCORES) -> SegmentResult:
     return result
 
 
-@pytest.fixture
-def whole(monkeypatch: pytest.MonkeyPatch) -> "list[float]":
-    """Within a test: photos are decoded whole. Gives what was asked for."""
-    asked: list[float] = []
-
-    def read_whole(path: bytes, form: photos.Format, enough_px: float = math.inf) -> NDArray[np.uint8]:
-        asked.append(enough_px)
-        return read_photo(path, form)
-
-    monkeypatch.setattr("workers.video.source.read_photo", read_whole)
-    return asked
+def result_of_whole(path: Path, give: Give = Give.SCORES) -> SegmentResult:
+    """The same where every photo is decoded whole."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("workers.video.source.read_photo", lambda path, form, _: read_photo(path, form))
+        return result_of(path, give)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +83,9 @@ def test_other_formats_come_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_faces_lie_where_they_lie_in_the_whole_photo_however_it_is_turned(
-    orientation: int, tmp_path: Path, whole: "list[float]", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_faces_lie_where_they_lie_in_the_whole_photo_however_it_is_turned(orientation: int, tmp_path: Path) -> None:
     path = saved(tmp_path / "turned.jpg", upside(scene(2603, 1805, (900, 200, 1500)), orientation), orientation)
-    (expected,) = result_of(path).frames[0].faces
-    monkeypatch.undo()
+    (expected,) = result_of_whole(path).frames[0].faces
     (face,) = result_of(path).frames[0].faces
     edges = [(getattr(one, name) for name in ("box_x", "box_y", "box_width", "box_height")) for one in (face, expected)]
     # The detector's own noise: its boxes and landmarks move by as much where the picture moves by a pixel.
@@ -118,11 +110,10 @@ def upside(picture: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def test_a_small_face_is_cut_from_as_many_pixels_as_a_whole_photo_gives_it(
-    tmp_path: Path, whole: "list[float]", monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     path = saved(tmp_path / "group.jpg", scene(3000, 2000, (200, 200, 380), (1500, 300, 1400)))
-    expected = result_of(path, Give.GRAY)
-    monkeypatch.undo()
+    expected = result_of_whole(path, Give.GRAY)
     result = result_of(path, Give.GRAY)
     assert len(result.frames[0].faces) == 2
     assert result.crops is not None
@@ -138,10 +129,14 @@ def detail(crop: NDArray[np.uint8]) -> float:
 
 def test_what_is_cut_out_for_a_service_has_all_the_detail_that_it_sees(tmp_path: Path) -> None:
     path = saved(tmp_path / "one.jpg", scene(3000, 2000, (800, 300, 700)))
-    (cutout,) = result_of(path, Give.CROPS).cutouts
-    assert max(cutout.pixels.shape[:2]) >= 128
-    box_height = result_of(path).frames[0].faces[0].box_height
-    assert cutout.face_xywh[3] <= box_height
+    (cutout,), (expected,) = result_of(path, Give.CROPS).cutouts, result_of_whole(path, Give.CROPS).cutouts
+    assert min(cutout.pixels.shape[:2]) >= SHEET_PX
+    size = (SHEET_PX, SHEET_PX)
+    seen, whole = (cv2.resize(one.pixels, size, interpolation=cv2.INTER_AREA) for one in (cutout, expected))
+    assert np.abs(seen.astype(int) - whole).mean() < 8
+    assert detail(seen) > 0.85 * detail(whole)
+    share = cutout.face_xywh[3] / cutout.pixels.shape[0]
+    assert share == pytest.approx(expected.face_xywh[3] / expected.pixels.shape[0], rel=0.05)
 
 
 def test_faces_are_dropped_by_their_size_in_the_photo_not_in_what_was_decoded(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ class YuNet:
 def reduce_to(picture: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     """The picture with its longer side at most `max_side`, and how many of its pixels go into one, across and down.
 
-    It is halved by averaging as often as that goes, for fine detail must not alias, and the rest is interpolated: a
-    sixth to a twelfth of what averaging to any size costs, and boxes move by less than where a camera moves by a pixel.
+    It is halved by averaging as often as that goes, for fine detail must not alias, and the rest is interpolated:
+    averaging to any other size would take as long as the net itself.
     """
     height, width = picture.shape[:2]
     scale = max_side / max(height, width)

@@ -1,7 +1,7 @@
 """Photos through Pillow: the header for facts, the pixels for analysis, one forced format, limits before decoding.
 
 A large JPEG is decoded at a half, a quarter or an eighth where that is enough: libjpeg then computes fewer
-coefficients of each block, which is an area average at a third of the cost.
+coefficients of each block, which is an area average, and costs less than it.
 """
 
 import math
