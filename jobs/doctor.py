@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,7 +82,19 @@ def _child(settings: Settings) -> Iterator[Finding]:
         hint = error.problem.hint if isinstance(error, WorkError | ChildFailure) else "reinstall moodreel"
         yield Finding("child process", Verdict.FAULT, str(error), hint)
         return
-    yield Finding("child process", Verdict.OK, f"analysed a portrait: {seen}; may take {settings.child_memory_mb} MB")
+    yield Finding(
+        "child process", Verdict.OK, f"analysed a portrait: {seen.said}; may take {settings.child_memory_mb} MB"
+    )
+    yield confinement_of(seen.unheld)
+
+
+def confinement_of(unheld: Mapping[str, str]) -> Finding:
+    """What a child could still do if the file that it reads took it over."""
+    if not unheld:
+        return Finding("confinement", Verdict.OK, "children have no network, change no file, look into no process")
+    missing = ", ".join(f"{name} ({reason})" for name, reason in unheld.items())
+    hint = "open files of strangers on Linux 6.7 or newer, x86-64 or arm64, or in a container without network"
+    return Finding("confinement", Verdict.NOTE, f"not granted here: {missing}", hint)
 
 
 def _sqlite(_settings: Settings) -> Iterator[Finding]:

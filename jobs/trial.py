@@ -1,5 +1,6 @@
 """One real piece of work, from end to end in a child: proof that this machine can do it."""
 
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 from db.derive import dominant
@@ -32,26 +33,39 @@ class NotAsExpected(Exception):
     """The work was done, but what came out is not what everybody else gets."""
 
 
-def look_at_portrait(settings: Settings) -> str:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a child made of the portrait, and which guards it lacked, with the system's reasons."""
+
+    said: str
+    unheld: dict[str, str]
+
+
+def look_at_portrait(settings: Settings) -> Seen:
     """Analyse the demo's portrait as a run would, and say what was seen.
 
     Raises WorkError, ChildFailure, ChildCannotStart, NotAsExpected.
     """
-    faces = faces_of(analyse_portrait(settings, ScorerSpec()))
+    result, unheld = _looked_at(settings, ScorerSpec(), Give.SCORES)
+    faces = faces_of(result)
     if len(faces) != 1 or dominant(faces[0].scores) != "happiness":
         raise NotAsExpected(f"{len(faces)} faces were found in the packaged portrait, where there is one that smiles")
-    return "one face, happiness"
+    return Seen("one face, happiness", unheld)
 
 
 def analyse_portrait(settings: Settings, scorer: ScorerSpec, give: Give = Give.SCORES) -> SegmentResult:
     """What a child, started as a run starts it, makes of the demo's portrait. Raises as `look_at_portrait`."""
+    return _looked_at(settings, scorer, give)[0]
+
+
+def _looked_at(settings: Settings, scorer: ScorerSpec, give: Give) -> tuple[SegmentResult, dict[str, str]]:
     spec = AnalysisSpec(Sampling(), detectors.resolve(DetectorSpec()), scorers.resolve(scorer))
     with as_file(PORTRAIT) as path, ChildProcess(settings.limits, settings.device) as child:
         source = current_identity(bytes(path))
         if isinstance(source, Problem):
             raise NotAsExpected(f"the packaged portrait cannot be read: {source.reason}")
         child.wait_ready()
-        return _analysed(child, source, spec, give)
+        return _analysed(child, source, spec, give), child.unheld
 
 
 def faces_of(result: SegmentResult) -> list[Face]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.channel import Channel, ChannelClosed
+from workers.confinement.confine import confine
 from workers.explain import problem_of
 from workers.limits import PULSE_EVERY_S, ChildLimits, apply_to_this_process
 from workers.messages import (
@@ -79,7 +80,7 @@ def main(argument: str) -> None:
     with enlisted(orders) as channel:
         gpu = load_libraries(orders.device)
         apply_to_this_process(orders.limits, bound_address_space=not gpu)
-        serve(channel, orders.device)
+        serve(channel, orders.device, confine(gpu))
 
 
 @contextmanager
@@ -94,15 +95,18 @@ def enlisted(orders: Orders) -> Iterator[Channel]:
         yield channel
 
 
-def serve(channel: Channel, device: str = "auto") -> None:
-    """Answer requests until the other end is closed: then ChannelClosed is raised."""
+def serve(channel: Channel, device: str = "auto", unheld: dict[str, str] | None = None) -> None:
+    """Answer requests until the other end is closed: then ChannelClosed is raised.
+
+    `unheld`: what `workers.confinement` could not give up.
+    """
     from workers.toolbox import Toolbox
 
     def send(reply: Reply) -> None:
         channel.send(encode(reply))
 
     with Toolbox(device) as toolbox:
-        send(Ready())
+        send(Ready(unheld or {}))
         while (raw := channel.receive()) is not None:
             answer(decode_request(raw), toolbox, send)
 

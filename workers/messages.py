@@ -152,6 +152,9 @@ Request = AnalyseBatch | ProbeBatch | DrawBatch
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The child has set its limits and waits for work."""
 
+    unheld: dict[str, str] = {}
+    """Guards that this system did not grant, by name, with its reasons."""
+
 
 class Started(msgspec.Struct, frozen=True, tag=True):
     """Item `index` is in hand: if the child dies now, it is to blame."""

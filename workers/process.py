@@ -49,6 +49,8 @@ class ChildProcess:
         self._killed = False
         self._closed = False
         self.items_done = 0
+        self.unheld: dict[str, str] = {}
+        """Guards that the child could not put up, with the system's reasons: known once it is ready."""
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +75,7 @@ class ChildProcess:
         if not isinstance(reply, Ready):
             self._kill()
             raise ChildCannotStart(f"its first word was {type(reply).__name__}")
+        self.unheld = reply.unheld
 
     def ask(self, request: Request) -> Iterator[Reply]:
         """Send one request and yield the replies as they come, checked, without the closing BatchDone.
