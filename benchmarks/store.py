@@ -100,8 +100,7 @@ def _work(url: str, number: int, ready: Barrier, ends: Any) -> None:
     with Store.open(url) as store:
         store.segments.claim(owner, LEASE_S, 1, ids=[-1])  # a connection is open, statements are compiled
         ready.wait()
-        while claimed := store.segments.claim(owner, LEASE_S, 1):
-            claimed += store.segments.claim(owner, LEASE_S, BATCH - 1, kind="photo")
+        while claimed := store.segments.claim(owner, LEASE_S, 1, photos=BATCH - 1):
             outcomes = store.segments.commit([result_of(one) for one in claimed])
             if not all(outcome.accepted for outcome in outcomes):
                 raise RuntimeError("an outcome was refused")

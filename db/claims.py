@@ -1,8 +1,10 @@
 """Which segments may be claimed, in which order, and all that is needed to work on one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -43,63 +45,146 @@ Place = tuple[int, int]
 """A segment's place in the queue: its priority and id."""
 
 
-def choose(connection: Connection, wish: Wish, after: Place | None) -> Sequence[Place]:
-    """The first runnable segments that fit, locked; those behind `after`, if given, before those it has passed by."""
-    chosen: list[Place] = []
+class Chosen(NamedTuple):
+    """A segment that may be claimed."""
+
+    priority: int
+    id: int
+    kind: MediaKind
+    failures: int
+
+    @property
+    def place(self) -> Place:
+        """Where it is in the queue."""
+        return self.priority, self.id
+
+
+def choose(connection: Connection, wish: Wish, after: Place | None, beside: Sequence[Chosen] = ()) -> Sequence[Chosen]:
+    """The first runnable segments that fit, locked; those behind `after`, if given, before those it has passed by.
+
+    Those of `beside` are none of them: they were chosen before.
+    """
+    chosen: list[Chosen] = []
+    shape = _Shape.of(wish)
+    values = shape.values(wish)
     if after is not None:
-        priority, last = after
-        more_urgent = segment.c.priority > priority  # it may have come since, and is found at once
-        behind = (segment.c.priority == priority) & (segment.c.id > last)
-        for where in (more_urgent, behind):
+        there = {"after_priority": after[0], "after_id": after[1]}
+        for part in (_Part.MORE_URGENT, _Part.BEHIND):  # what is more urgent may have come since, and is found at once
             if len(chosen) < wish.limit:
-                chosen += _fetch(connection, _fitting(wish).where(where).limit(wish.limit - len(chosen)))
+                chosen += _fetch(connection, shape, part, wish.limit - len(chosen), [*beside, *chosen], values | there)
     if len(chosen) < wish.limit:
-        rest = _fitting(wish).limit(wish.limit - len(chosen))
-        if chosen:
-            rest = rest.where(segment.c.id.not_in([number for _, number in chosen]))
-        chosen += _fetch(connection, rest)
+        chosen += _fetch(connection, shape, _Part.ALL, wish.limit - len(chosen), [*beside, *chosen], values)
     return chosen
 
 
-def _fetch(connection: Connection, statement: sa.Select[Any]) -> Iterable[Place]:
-    return [(row.priority, row.id) for row in connection.execute(statement)]
+class _Part(Enum):
+    """A part of the queue."""
+
+    ALL = "all"
+    MORE_URGENT = "more urgent"
+    BEHIND = "behind"
 
 
-def _fitting(wish: Wish) -> sa.Select[Any]:
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What decides the text of a claim's statements: building them takes longer than running them."""
+
+    of_job: bool
+    of_ids: bool
+    kind: MediaKind | None
+    within_reach: bool
+    some_refused: bool
+
+    @classmethod
+    def of(cls, wish: Wish) -> Self:
+        """That of a wish."""
+        reach = wish.reach
+        refused = reach is not None and bool(reach.refused)
+        return cls(wish.job_id is not None, wish.ids is not None, wish.kind, reach is not None, refused)
+
+    def values(self, wish: Wish) -> dict[str, Any]:
+        """What a wish puts in the places of its statements."""
+        values: dict[str, Any] = {}
+        if wish.job_id is not None:
+            values["job_id"] = wish.job_id
+        if wish.ids is not None:
+            values["ids"] = wish.ids
+        if wish.reach is not None:
+            values["roots"] = wish.reach.roots
+            if wish.reach.refused:
+                values["refused"] = wish.reach.refused
+        return values
+
+
+def _fetch(
+    connection: Connection,
+    shape: _Shape,
+    part: _Part,
+    limit: int,
+    taken: Sequence[Chosen],
+    values: Mapping[str, Any],
+) -> list[Chosen]:
+    asked = {**values, "most": limit, "taken": [one.id for one in taken]}
+    return [Chosen(*row) for row in connection.execute(_fitting(shape, part), asked)]
+
+
+@lru_cache(maxsize=64)
+def _fitting(shape: _Shape, part: _Part) -> sa.Select[Any]:
     fitting = (
-        sa.select(segment.c.priority, segment.c.id)
+        sa.select(segment.c.priority, segment.c.id, segment.c.kind, segment.c.failures)
         .where(runnable, segment.c.not_before.is_(None) | (segment.c.not_before <= now()))
+        .where(segment.c.id.not_in(sa.bindparam("taken", expanding=True)))
         .order_by(segment.c.priority.desc(), segment.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer))
         .with_for_update(skip_locked=True, of=segment)
     )
-    if wish.job_id is not None:
+    if part is _Part.MORE_URGENT:
+        fitting = fitting.where(segment.c.priority > sa.bindparam("after_priority"))
+    if part is _Part.BEHIND:
+        same = segment.c.priority == sa.bindparam("after_priority")
+        fitting = fitting.where(same & (segment.c.id > sa.bindparam("after_id")))
+    if shape.of_job:
         # One row of a sub-select rather than IN or EXISTS: those let the planner collect all the job's files first,
         # and a claim would cost as much as the job is big.
         asks = (
             sa.select(sa.literal(1))
-            .where(job_file.c.media_analysis_id == segment.c.media_analysis_id, job_file.c.job_id == wish.job_id)
+            .where(
+                job_file.c.media_analysis_id == segment.c.media_analysis_id,
+                job_file.c.job_id == sa.bindparam("job_id"),
+            )
             .limit(1)
             .scalar_subquery()
         )
         fitting = fitting.where(asks == 1)
-    if wish.ids is not None:
-        fitting = fitting.where(segment.c.id.in_(wish.ids))
-    if wish.kind is not None:
-        fitting = fitting.where(segment.c.kind == wish.kind)
-    return fitting if wish.reach is None else fitting.where(*within(wish.reach))
+    if shape.of_ids:
+        fitting = fitting.where(segment.c.id.in_(sa.bindparam("ids", expanding=True)))
+    if shape.kind is not None:
+        fitting = fitting.where(segment.c.kind == shape.kind)
+    return fitting.where(*_within(shape)) if shape.within_reach else fitting
+
+
+def _within(shape: _Shape) -> Iterable[sa.ColumnElement[bool]]:
+    """That a segment's file lies below one of the roots and its analysis is none of those refused."""
+    yield _lies_below(sa.bindparam("roots", expanding=True))
+    if shape.some_refused:
+        yield analysis_of_segment.not_in(sa.bindparam("refused", expanding=True))
 
 
 def within(reach: Reach) -> Iterable[sa.ColumnElement[bool]]:
-    """That a segment's file lies below one of the roots and its analysis is none of those refused."""
+    """The same of one reach."""
+    yield _lies_below(reach.roots)
+    if reach.refused:
+        yield analysis_of_segment.not_in(reach.refused)
+
+
+def _lies_below(roots: Any) -> sa.ColumnElement[bool]:
     held = (
         sa.select(sa.literal(1))
-        .where(job_file.c.media_analysis_id == segment.c.media_analysis_id, job_file.c.root.in_(reach.roots))
+        .where(job_file.c.media_analysis_id == segment.c.media_analysis_id, job_file.c.root.in_(roots))
         .limit(1)
         .scalar_subquery()
     )
-    yield held == 1
-    if reach.refused:
-        yield analysis_of_segment.not_in(reach.refused)
+    return held == 1
 
 
 URL_STARTS = (b"s3://", b"gs://", b"gcs://", b"az://", b"abfs://")
@@ -143,7 +228,7 @@ class _Asked:
 
 def describe(connection: Connection, ids: Sequence[int], job_id: str | None = None) -> list[ClaimedSegment]:
     """All that is needed to work on these segments, for that job if one is named, in the order of the queue."""
-    rows = connection.execute(_described.where(segment.c.id.in_(ids))).all()
+    rows = connection.execute(_described, {"ids": ids}).all()
     asked = _asked(connection, {row.media_analysis_id for row in rows})
     return [_claimed_segment(row, asked[row.media_analysis_id], job_id) for row in rows]
 
@@ -161,12 +246,23 @@ _described = (
     .join(media_analysis, media_analysis.c.id == segment.c.media_analysis_id)
     .join(media, media.c.id == media_analysis.c.media_id)
     .join(analysis, analysis.c.id == media_analysis.c.analysis_id)
+    .where(segment.c.id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(segment.c.priority.desc(), segment.c.id)
 )
 
 
 def _asked(connection: Connection, media_analysis_ids: set[int]) -> dict[int, _Asked]:
     """Where each media lies: in the newest live job that asks for it first; each place once."""
+    found: dict[int, _Asked] = {}
+    for row in connection.execute(_places(), {"ids": list(media_analysis_ids)}):
+        location = Location(bytes(row.root), bytes(row.relative), row.path, row.size, row.mtime_ns)
+        asked = found.setdefault(row.media_analysis_id, _Asked(row.job_id))
+        asked.places.setdefault((location.root, location.relative), location)
+    return found
+
+
+@cache
+def _places() -> sa.Select[Any]:
     preferred = sa.func.row_number().over(
         partition_by=job_file.c.media_analysis_id,
         order_by=((job.c.state == JobState.CANCELLED), job.c.id.desc(), job_file.c.id),
@@ -178,17 +274,11 @@ def _asked(connection: Connection, media_analysis_ids: set[int]) -> dict[int, _A
             preferred.label("place"),
         )
         .join(job, job.c.id == job_file.c.job_id)
-        .where(job_file.c.media_analysis_id.in_(media_analysis_ids))
+        .where(job_file.c.media_analysis_id.in_(sa.bindparam("ids", expanding=True)))
         .subquery()
     )
-    found: dict[int, _Asked] = {}
-    for row in connection.execute(
-        sa.select(ranked).where(ranked.c.place <= _PATHS_LOOKED_AT).order_by(ranked.c.media_analysis_id, ranked.c.place)
-    ):
-        location = Location(bytes(row.root), bytes(row.relative), row.path, row.size, row.mtime_ns)
-        asked = found.setdefault(row.media_analysis_id, _Asked(row.job_id))
-        asked.places.setdefault((location.root, location.relative), location)
-    return found
+    near = ranked.c.place <= _PATHS_LOOKED_AT
+    return sa.select(ranked).where(near).order_by(ranked.c.media_analysis_id, ranked.c.place)
 
 
 def _claimed_segment(row: Any, asked: _Asked, job_id: str | None) -> ClaimedSegment:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Double, literal
+from sqlalchemy import BindParameter, DateTime, Double, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -32,9 +32,10 @@ class now(FunctionElement[Any]):  # noqa: N801  reads as the SQL function it is
     inherit_cache = True
     name = "moment"
 
-    def __init__(self, seconds: float = 0.0) -> None:
+    def __init__(self, seconds: float | BindParameter[float] = 0.0) -> None:
         # A bound parameter, so that the statement around it is compiled once.
-        super().__init__(*([literal(float(seconds), Double())] if seconds else []))
+        bound = seconds if isinstance(seconds, BindParameter) else literal(float(seconds), Double())
+        super().__init__(*([bound] if isinstance(seconds, BindParameter) or seconds else []))
 
 
 @compiles(now, "postgresql")

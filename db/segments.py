@@ -6,14 +6,15 @@ attempt that was claimed. A refused row never sinks the others of its batch.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from db.claims import Place, Reach, Wish, choose, describe
+from db.claims import Chosen, Place, Reach, Wish, choose, describe
 from db.clock import now
 from db.engine import reading, writing
 from db.progress import Gain, advance
@@ -45,9 +46,9 @@ _EXPIRED = Problem(
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What one claim chose, and took."""
+    """What one claim chose from each queue, and took."""
 
-    chosen: Sequence[Place]
+    queues: Mapping[MediaKind | None, Sequence[Chosen]]
     leases: Mapping[int, datetime] = field(default_factory=dict)
     segments: Sequence[ClaimedSegment] = ()
 
@@ -59,6 +60,28 @@ class _Hand:
     place: Place
     until: float
     """By the monotonic clock."""
+
+
+def _place(hand: _Hand | None) -> Place | None:
+    return None if hand is None else hand.place
+
+
+@cache
+def _taken() -> sa.Update:
+    """Takes segments that are still to be had."""
+    return (
+        sa.update(segment)
+        .where(segment.c.id.in_(sa.bindparam("ids", expanding=True)), segment.c.state == SegmentState.QUEUED)
+        .values(
+            state=SegmentState.RUNNING,
+            attempt=segment.c.attempt + 1,
+            owner=sa.bindparam("new_owner"),
+            lease_until=now(sa.bindparam("lease_s", type_=sa.Double())),
+            not_before=None,
+            updated_at=now(),
+        )
+        .returning(segment.c.id, segment.c.lease_until)
+    )
 
 
 def _moved(hand: _Hand | None, place: Place) -> _Hand:
@@ -88,35 +111,43 @@ class SegmentStore:
         ids: Sequence[int] | None = None,
         kind: MediaKind | None = None,
         reach: Reach | None = None,
+        photos: int = 0,
     ) -> list[ClaimedSegment]:
-        """Take up to `limit` runnable segments: of one job, of these ids, of one kind, within reach, as asked."""
+        """Take up to `limit` runnable segments: of one job, of these ids, of one kind, within reach, as asked.
+
+        Where the first is a photo that never failed, up to `photos` photos more: they travel together.
+        """
         wish = Wish(limit, job_id, None if ids is None else tuple(ids), kind, reach)
-        hand = self._hand((job_id, kind)) if ids is None and (job_id or reach) else None
+        beside = replace(wish, limit=photos, kind="photo")
+        keeps_hands = ids is None and bool(job_id or reach)
+        hands = {kind: self._hand((job_id, kind)) if keeps_hands else None for kind in (kind, "photo")}
 
         def work(connection: Connection) -> _Claim:
-            chosen = choose(connection, wish, None if hand is None else hand.place)
+            queues = {wish.kind: choose(connection, wish, _place(hands[wish.kind]))}
+            chosen = list(queues[wish.kind])
+            if photos and chosen and chosen[0].kind == "photo" and not chosen[0].failures:
+                queues["photo"] = choose(connection, beside, _place(hands["photo"]), chosen)
+                chosen += queues["photo"]
             if not chosen:
-                return _Claim(chosen)
-            taken = (
-                sa.update(segment)
-                .where(segment.c.id.in_([number for _, number in chosen]), segment.c.state == SegmentState.QUEUED)
-                .values(
-                    state=SegmentState.RUNNING,
-                    attempt=segment.c.attempt + 1,
-                    owner=owner,
-                    lease_until=now(lease_s),
-                    not_before=None,
-                    updated_at=now(),
-                )
-                .returning(segment.c.id, segment.c.lease_until)
-            )
-            leases = {row.id: row.lease_until for row in connection.execute(taken)}
-            return _Claim(chosen, leases, describe(connection, list(leases), job_id))
+                return _Claim(queues)
+            leases = self._lease(connection, chosen, owner, lease_s)
+            return _Claim(queues, leases, describe(connection, list(leases), job_id))
 
         claim = writing(self._engine, work, self._patience_s, _still_held)
-        if claim.chosen and ids is None:
-            self._hands[job_id, kind] = _moved(hand, claim.chosen[-1])
+        if ids is None:
+            for queue, chosen in claim.queues.items():
+                if chosen:
+                    self._hands[job_id, queue] = _moved(hands[queue], chosen[-1].place)
         return list(claim.segments)
+
+    def _lease(
+        self, connection: Connection, chosen: Sequence[Chosen], owner: str, lease_s: float
+    ) -> Mapping[int, datetime]:
+        """Take them; until when, by id."""
+        taken = connection.execute(
+            _taken(), {"ids": [one.id for one in chosen], "new_owner": owner, "lease_s": float(lease_s)}
+        )
+        return {row.id: row.lease_until for row in taken}
 
     def _hand(self, queue: tuple[str | None, MediaKind | None]) -> _Hand | None:
         hand = self._hands.get(queue)
@@ -221,7 +252,7 @@ def _still_held(connection: Connection, claim: _Claim) -> _Claim | None:
     """
     rows = waited_for(connection, [one.fence for one in claim.segments])
     held = [one for one in claim.segments if one.fence in rows and _is(rows[one.fence], one.fence, claim.leases)]
-    return _Claim(claim.chosen, claim.leases, held) if held else None
+    return _Claim(claim.queues, claim.leases, held) if held else None
 
 
 def _is(row: Any, fence: Fence, leases: Mapping[int, datetime]) -> bool:

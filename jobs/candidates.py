@@ -10,7 +10,8 @@ from workers.cache import Staged
 from workers.messages import ProbeBatch, ProbeWork
 from workers.scoring.catalogue import give_of
 
-PROBE_BATCH = 8
+FIRST_BATCH, PROBE_BATCH = 4, 16
+"""Files a child gets at a time: few at first, so that a first frame is seen soon, then as many as it gets photos."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +42,7 @@ class ProbeQueue:
         self._give = give_of(analysis)
         self._waiting: deque[Candidate] = deque()
         self._away: dict[bytes, list[Candidate]] = {}
+        self._most = FIRST_BATCH
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -61,7 +63,7 @@ class ProbeQueue:
     def take(self) -> ProbeBatch | None:
         """A batch for a child, if any wait. Files that failed before go alone."""
         batch: list[Candidate] = []
-        while self._waiting and len(batch) < PROBE_BATCH:
+        while self._waiting and len(batch) < self._most:
             alone = self._waiting[0].tries > 0
             if alone and batch:
                 break
@@ -70,6 +72,8 @@ class ProbeQueue:
                 break
         for candidate in batch:
             self._away.setdefault(candidate.source.path, []).append(candidate)
+        if len(batch) == self._most:
+            self._most = min(PROBE_BATCH, 2 * self._most)
         work = tuple(ProbeWork(candidate.source, self._analysis, self._give) for candidate in batch)
         return ProbeBatch(work) if work else None
 

@@ -29,7 +29,8 @@ LOOK_UP_BATCH = 64
 WALK_AHEAD = 64
 """Files waiting for a probe at most: the walk keeps just ahead of the children."""
 ADMIT_BATCH = 64
-ADMIT_EVERY_S = 0.3
+ADMIT_EVERY_S = 1.0
+"""How long a file waits for others while the children have enough to do."""
 TURN_S = 0.05
 PROBE_TRIES = 3
 
@@ -74,6 +75,7 @@ class Intake:
         self.unmatched = set(request.file_tags)
         """Files that the manifest speaks of and the walk has not met."""
         self._last_admission = time.monotonic()
+        self._hurried = True
         self.skipped = 0
         """Files passed over so far: no media by content nor by name."""
 
@@ -133,6 +135,10 @@ class Intake:
                 continue
             self._digests.append((found.identity, digest))
             self._accept(found, digest, result)  # where it is planned already, that stands
+
+    def hurry(self) -> None:
+        """Somebody has nothing to do: what is ready is admitted at once, alone if need be."""
+        self._hurried = True
 
     def take_probe(self) -> ProbeBatch | None:
         """A batch of files for a child to probe, if any wait. Files that failed before go alone."""
@@ -257,7 +263,8 @@ class Intake:
         self.skipped += 1
 
     def _admit(self) -> None:
-        due = len(self._ready) >= ADMIT_BATCH or time.monotonic() - self._last_admission > ADMIT_EVERY_S
+        late = time.monotonic() - self._last_admission > ADMIT_EVERY_S
+        due = self._hurried or late or len(self._ready) >= ADMIT_BATCH
         if not self._ready or not (due or not self._unsettled):
             return
         self._store.intake.remember_hashes(self._digests)
@@ -265,6 +272,7 @@ class Intake:
         batch, self._ready = self._ready, []
         self._store.intake.admit(self._job.id, batch)
         self._last_admission = time.monotonic()
+        self._hurried = False
 
     def admit_nothing_found(self) -> None:
         """When a whole walk met nothing to analyse, say so for every path that was named: silence is no answer."""

@@ -34,8 +34,8 @@ CHECK_EVERY_S = 1.0
 HEARTBEAT_EVERY_S = 2.0
 ASK_SHARE = 5
 """Whether others are done is asked again after this many times as long as asking takes."""
-COUNT_SHARE = 50
-"""Counting a job is left alone for this many times as long as it takes: at most 2 % of the time goes there."""
+COUNT_SHARE = 100
+"""Counting a job is left alone for this many times as long as it takes: at most 1 % of the time goes there."""
 
 
 @dataclass(slots=True)
@@ -162,6 +162,8 @@ class Runner:
             work = self._next()
             if work is None:
                 self._clock.dry_until = time.monotonic() + DRY_S
+                if self._intake is not None:
+                    self._intake.hurry()
                 return
             number = next(self._numbers)
             self._work[number] = work

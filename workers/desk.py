@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from db.errors import StoreError
-from db.records import ClaimedSegment, Fence, FileIdentity, MediaKind, Problem, SegmentCommit, SegmentFailure
+from db.records import ClaimedSegment, Fence, FileIdentity, Problem, SegmentCommit, SegmentFailure
 from db.store import Store
 from workers.analysis import AnalysisSpec
 from workers.awaited import Awaited
@@ -209,22 +209,16 @@ class Desk:
             return [self._singles.popleft()]
         if len(self._coming) >= FETCH_AHEAD:
             return []
-        claims = self._fetch(ids, 1)
-        if claims and claims[0].facts.kind == "photo" and not claims[0].failures:
-            try:
-                claims += self._fetch(ids, PHOTO_BATCH - 1, "photo")
-            except StoreError:
-                self._singles.extend(claims)
-                raise
+        claims = self._fetch(ids)
         # What has failed before runs alone: if it takes its child with it, no other is held up.
         self._singles.extend(claim for claim in claims[1:] if claim.failures)
         return [claim for claim in claims if not claim.failures] or claims[:1]
 
-    def _fetch(self, ids: Sequence[int] | None, limit: int, kind: MediaKind | None = None) -> list[ClaimedSegment]:
+    def _fetch(self, ids: Sequence[int] | None) -> list[ClaimedSegment]:
         terms = self._terms
         reach = None if terms.territory is None else terms.territory.reach()
         claims = self._segments.claim(
-            self._owner, terms.lease_s, limit, job_id=terms.job_id, ids=ids, kind=kind, reach=reach
+            self._owner, terms.lease_s, 1, job_id=terms.job_id, ids=ids, reach=reach, photos=PHOTO_BATCH - 1
         )
         if terms.territory is not None:
             others = [claim.fence for claim in claims if not terms.territory.holds(claim)]

@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 COMMIT_SEGMENTS = 32
 COMMIT_FRAMES = 2000
-COMMIT_EVERY_S = 0.25
+COMMIT_EVERY_S = 0.5
 
 
 class Outbox:

@@ -42,6 +42,7 @@ class ChildProcess:
         self._stop = False
         self._spawned = spawn(limits, device, entry)
         self._channel = self._spawned.channel
+        self._watched = _seen(self._spawned.process.pid)
         self._last_words = LastWords(self._spawned.stderr)
         self._next_look_s = 0.0
         self._patience = Patience(limits.start_timeout_s, limits.start_timeout_s, time.monotonic())
@@ -165,7 +166,7 @@ class ChildProcess:
 
     def _rss_mb(self) -> float:
         try:
-            return float(psutil.Process(self.pid).memory_info().rss) / 2**20
+            return 0.0 if self._watched is None else float(self._watched.memory_info().rss) / 2**20
         except psutil.Error:
             return 0.0  # it is just dying; the closed pipe tells the rest
 
@@ -202,3 +203,11 @@ class ChildProcess:
             case _:
                 how = error.problem.reason
         return f"{how}\n{self._last_words.text()}".rstrip()
+
+
+def _seen(pid: int) -> psutil.Process | None:
+    """A process to be measured, or None where it is gone already."""
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None

@@ -285,3 +285,20 @@ def test_any_text_of_a_failure_can_be_stored(store: Store, text: str) -> None:
     store.segments.fail([SegmentFailure(claimed.fence, Problem("x", text, text))])
     ((reason,),) = rows(store, "SELECT error_reason FROM segment")
     assert reason.startswith(text[:3])
+
+
+def test_a_claim_of_a_photo_takes_photos_along_and_no_video(store: Store) -> None:
+    job = start(store)
+    admit(store, job, photo("a.jpg"), video("b.mp4", segments=1), *map(photo, ("c.jpg", "d.jpg", "e.jpg")))
+    taken = store.segments.claim("w", 60, 1, job_id=job.id, photos=2)
+    assert [claim.path for claim in taken] == ["a.jpg", "c.jpg", "d.jpg"]
+    assert [claim.path for claim in store.segments.claim("w", 60, 1, job_id=job.id, photos=2)] == ["b.mp4"]
+    assert [claim.path for claim in store.segments.claim("w", 60, 1, job_id=job.id, photos=2)] == ["e.jpg"]
+    assert store.segments.claim("w", 60, 1, job_id=job.id, photos=2) == []
+
+
+def test_a_photo_that_failed_before_takes_none_along(store: Store) -> None:
+    admit(store, start(store), photo("a.jpg"), photo("b.jpg"))
+    (first,) = store.segments.claim("w", 60, 1)
+    store.segments.fail([SegmentFailure(first.fence, CRASH)])
+    assert [claim.path for claim in store.segments.claim("w", 60, 1, photos=9)] == ["a.jpg"]
