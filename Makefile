@@ -9,7 +9,7 @@ CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if 
 # One more than there are cores: tests of leases and outages wait for much of their time.
 TESTERS := $(shell expr $(CORES) + 1)
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-end-to-end bench-scale test-training golden docs gallery clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale test-training golden docs gallery clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -21,7 +21,7 @@ help:
 	@echo "make chaos         a fleet whose parts are killed, frozen and wiped for three minutes; SEED=1: which, and when"
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
 	@echo "make test-wheel    every scorer that calls a service, at stand-ins, from a wheel in an empty environment"
-	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks, -decode, -end-to-end, -scale: one alone"
+	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks, -decode, -detect, -score, -end-to-end, -scale: one alone"
 	@echo "make test-training  the tests of training/ that need torch, which only this target installs"
 	@echo "make docs          rewrite the pages that are made from the code"
 	@echo "make gallery       make the pictures of docs/gallery.md again, from the sample media"
@@ -74,7 +74,7 @@ test-wheel: $(READY)
 chaos-embedded: $(READY)
 	$(BIN)/python -m pytest -m slow tests/acceptance/test_kill.py
 
-bench: bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report bench-tracks bench-decode bench-end-to-end bench-scale
+bench: bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale
 
 bench-memory: $(READY)
 	$(BIN)/python -m benchmarks.memory
@@ -114,6 +114,12 @@ TRAINING := tests/unit/test_training_net.py tests/integration/test_training.py
 test-training: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
 	$(BIN)/python -m pytest $(TRAINING)
+
+bench-detect: $(READY)
+	$(BIN)/python -m benchmarks.detect
+
+bench-score: $(READY)
+	$(BIN)/python -m benchmarks.score
 
 bench-scale: $(READY)
 	$(BIN)/python -m benchmarks.scale

@@ -12,10 +12,11 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ from workers.messages import (
 
 if TYPE_CHECKING:
     from workers.drawing.work import DrawWork
+    from workers.pipeline import Looked
     from workers.toolbox import Toolbox
 
 PROGRESS_EVERY_FRAMES = 8
@@ -118,19 +120,25 @@ def answer(request: Request, toolbox: "Toolbox", send: Send) -> None:
             for index, file in enumerate(items):
                 attempt(index, partial(_probe, index, file), send)
         case AnalyseBatch(items):
-            for index, segment in enumerate(items):
-                attempt(index, partial(_analyse, index, segment, toolbox, send), send)
+            _analyse_all(items, toolbox, send)
         case DrawBatch(items):
             for index, work in enumerate(items):
                 attempt(index, partial(_draw, index, work, send), send)
     send(BatchDone())
 
 
-def attempt(index: int, work: Callable[[], Reply], send: Send) -> None:
-    """Do the work of one item and send its answer, whatever becomes of it."""
+def attempt(index: int, work: Callable[[], Reply | None], send: Send) -> None:
+    """Do the work of one item and send its answer, whatever becomes of it; None where that comes later."""
     send(Started(index))
+    answer_with(index, work, send)
+
+
+def answer_with(index: int, work: Callable[[], Reply | None], send: Send) -> None:
+    """Send what `work` gives, or why it gives nothing."""
     try:
-        send(work())
+        reply = work()
+        if reply is not None:
+            send(reply)
     except ChannelClosed:
         raise
     except Exception as error:  # noqa: BLE001  the boundary of the process; what is unforeseen is logged there
@@ -141,6 +149,36 @@ def _probe(index: int, work: ProbeWork) -> Reply:
     from workers.video.probe import probe
 
     return Probed(index, probe(work))
+
+
+def _analyse_all(items: Sequence[SegmentWork], toolbox: "Toolbox", send: Send) -> None:
+    """Analyse segments. Photos of one analysis are looked at first, then their faces are scored together."""
+    for analysis, group in groupby(enumerate(items), key=lambda one: one[1].analysis if one[1].may_wait else None):
+        if analysis is None:
+            for index, work in group:
+                attempt(index, partial(_analyse, index, work, toolbox, send), send)
+        else:
+            _analyse_photos(list(group), toolbox, send)
+
+
+def _analyse_photos(photos: Sequence[tuple[int, SegmentWork]], toolbox: "Toolbox", send: Send) -> None:
+    from workers.pipeline import Looked, look_at
+    from workers.scoring.batches import Pool
+
+    pool = Pool()
+    waiting: list[tuple[int, Looked]] = []
+
+    def look(index: int, work: SegmentWork) -> None:
+        waiting.append((index, look_at(work, toolbox, _reporter(index, send), pool=pool)))
+
+    for index, work in photos:
+        attempt(index, partial(look, index, work), send)
+    for index, looked in waiting:
+        answer_with(index, partial(_analysed, index, looked), send)
+
+
+def _analysed(index: int, looked: "Looked") -> Reply:
+    return Analysed(index, looked.result())
 
 
 def _analyse(index: int, work: SegmentWork, toolbox: "Toolbox", send: Send) -> Reply:

@@ -17,7 +17,7 @@ from workers.detection.cutout import AROUND, SHEET_PX, cut_out, reduced
 from workers.detection.faces import find_faces, scaled
 from workers.enclosures import Gathering
 from workers.messages import Cutout, Give, SegmentWork, Takes
-from workers.scoring.batches import Scoring
+from workers.scoring.batches import Pool, Scoring
 from workers.stages import Stages
 from workers.toolbox import Toolbox
 from workers.video.picture import Picture
@@ -38,8 +38,13 @@ class Giver(Protocol):
         """Every frame taken, in order."""
 
 
-def giver_of(work: SegmentWork, toolbox: Toolbox, stages: Stages, gathering: Gathering) -> Giver:
-    """Whoever makes what `work` asks for; only the models that takes are opened. Raises ModelError."""
+def giver_of(
+    work: SegmentWork, toolbox: Toolbox, stages: Stages, gathering: Gathering, pool: Pool | None = None
+) -> Giver:
+    """Whoever makes what `work` asks for; only the models that it takes are opened. Raises ModelError.
+
+    Faces to be scored go into `pool`, where there is one, beside those of other segments.
+    """
     if work.give is Give.PICTURES:
         if work.takes is None:
             raise ValueError("pictures are asked for, and none said which")
@@ -52,7 +57,7 @@ def giver_of(work: SegmentWork, toolbox: Toolbox, stages: Stages, gathering: Gat
         case Give.CROPS:
             return Faces(finder, CUT_OUT, Posting(gathering.add_cutout))
         case Give.SCORES:
-            return Faces(finder, GRAY_CROP, Scoring(toolbox.scorer(work.analysis.scorer), stages))
+            return Faces(finder, GRAY_CROP, Scoring(toolbox.scorer(work.analysis.scorer), stages, pool))
 
 
 def _small_cut_out(picture: Pixels, face: Face) -> Cutout:

@@ -34,65 +34,62 @@ log = logging.getLogger(__name__)
 
 
 class Account:
-    """What has become of the items of one task. They are answered in order, so a number says it."""
+    """What has become of the items of one task. They are begun in order; photos may be answered out of it."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self._items = task.request.items
-        self._answered = 0
+        self._answered: set[int] = set()
+        self._last: int | None = None
+        """The item begun last."""
         self._frames = 0
         self._enclosed: list[Enclosures] = []
-        self.in_hand = False
 
     @property
     def begun(self) -> bool:
         """Whether any item was taken up."""
-        return self.in_hand or self._answered > 0
+        return self._last is not None
 
     def take(self, reply: Reply) -> Event | None:
         """The event that a reply means, if it means one."""
         match reply:
-            case Started():
-                self.in_hand, self._frames = True, 0
+            case Started(index):
+                self._last, self._frames, self._enclosed = index, 0, []
             case Progress(index, frames) if self._frames < frames <= self._targets(index):
                 self._frames = frames
                 return ItemProgress(self.task, index, frames)
             case Enclosed(_, part):
                 self._enclosed.append(part)
             case Analysed(index, result):
-                whole = joined(self._enclosed, result)
-                self._close_item()
+                whole = joined(self._enclosed, result) if index == self._last else result
+                self._answered.add(index)
                 return ItemDone(self.task, index, whole)
             case Piece() | Drawn():
                 return self._take_drawn(reply)
             case Probed(index, plan):
-                self._close_item()
+                self._answered.add(index)
                 return ItemDone(self.task, index, plan)
             case Failed(index, problem):
-                self._close_item()
+                self._answered.add(index)
                 return ItemFailed(self.task, index, problem)
         return None
 
     def _take_drawn(self, reply: Piece | Drawn) -> Event:
         if isinstance(reply, Piece):
             return ItemPiece(self.task, reply.index, reply.offset, reply.data)
-        self._close_item()
+        self._answered.add(reply.index)
         return ItemDrawn(self.task, reply.index, reply.result)
 
     def charge(self, problem: Problem) -> Iterator[Event]:
         """The child is dead: let the item in hand pay, or the first where none was ever taken up."""
-        if self.in_hand or (not self.begun and self._items):
-            yield ItemFailed(self.task, self._answered, problem)
-            self._close_item()
+        payer = 0 if self._last is None else self._last
+        if self._items and payer not in self._answered:
+            self._answered.add(payer)
+            yield ItemFailed(self.task, payer, problem)
 
     def ended(self) -> TaskEnded:
-        """The end, with what was not tried."""
-        return TaskEnded(self.task, tuple(range(self._answered, len(self._items))))
-
-    def _close_item(self) -> None:
-        self._enclosed = []
-        self.in_hand = False
-        self._answered += 1
+        """The end, with what was not tried, or not to its end."""
+        return TaskEnded(self.task, tuple(place for place in range(len(self._items)) if place not in self._answered))
 
     def _targets(self, index: int) -> int:
         """Progress beyond what an item can hold is not passed on: no child fills its parent's memory with it."""

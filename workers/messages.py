@@ -88,6 +88,11 @@ class SegmentWork(msgspec.Struct, frozen=True):
     takes: Takes | None = None
     """What PICTURES must keep to."""
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether others may be begun before it is answered: faces of photos are scored together."""
+        return self.give is Give.SCORES and self.facts.kind == "photo"
+
 
 class Enclosures(msgspec.Struct, frozen=True):
     """Some of what is given of a segment beside its frames, in their order: the fields as in `SegmentResult`."""
@@ -157,7 +162,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
-    """Item `index` is in hand: if the child dies now, it is to blame."""
+    """Item `index` is in hand: if the child dies now, it is to blame, whichever others wait for their answers."""
 
     index: int
 

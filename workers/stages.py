@@ -22,7 +22,11 @@ class Stages:
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + self._clock() - started
+            self.charge(stage, self._clock() - started)
+
+    def charge(self, stage: str, seconds: float) -> None:
+        """Charge so much to `stage`."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def each(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
         """Charge the production of every item to `stage`. No item is kept while the next is made."""

@@ -2,22 +2,24 @@
 
 import os
 import signal
+from typing import Any
 
 import workers.pipeline
 from workers import child
-from workers.messages import SegmentResult, SegmentWork
+from workers.messages import SegmentWork
+from workers.pipeline import Looked
 
-_process_segment = workers.pipeline.process_segment
+_look_at = workers.pipeline.look_at
 
 
-def _process_or_die(work: SegmentWork, *rest: object) -> SegmentResult:
+def _look_or_die(work: SegmentWork, *rest: Any, **named: Any) -> Looked:
     if b"deadly" in os.path.basename(work.source.path):  # noqa: PTH119  names are bytes
         signal.signal(signal.SIGSEGV, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGSEGV)
-    return _process_segment(work, *rest)  # type: ignore[arg-type]
+    return _look_at(work, *rest, **named)
 
 
 def main(argument: str) -> None:
     """Run as a child does."""
-    workers.pipeline.process_segment = _process_or_die  # type: ignore[assignment]
+    workers.pipeline.look_at = _look_or_die
     child.main(argument)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.records import Frame, Problem, SegmentSpec
+from db.records import Frame, MediaFacts, Problem, SegmentSpec
 from tests.support.crews import task
 from tests.support.drawing import unseen
 from tests.unit.test_messages import ANALYSIS, FACTS, SOURCE
@@ -182,3 +182,42 @@ def test_whatever_is_said_no_item_is_answered_twice_or_out_of_order(replies: lis
             answers.append(reply.index)
     assert answers == list(range(dialogue.answered))
     assert not dialogue.over or answers == [0, 1, 2]
+
+
+PHOTO_FACTS = MediaFacts("photo", "jpeg", "jpeg", 640, 480)
+PHOTO = SegmentWork(SOURCE, PHOTO_FACTS, SegmentSpec(0), ANALYSIS)
+FILM = SegmentWork(SOURCE, FACTS, SegmentSpec(0), ANALYSIS)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_photos_may_be_begun_before_those_ahead_of_them_are_answered(order: tuple[int, ...]) -> None:
+    dialogue = Dialogue(AnalyseBatch((PHOTO,) * 3))
+    for index in range(3):
+        dialogue.hear(Started(index))
+    for index in order:
+        dialogue.hear(Failed(index, PROBLEM) if index == 1 else Analysed(index, ANALYSED))
+    assert dialogue.answered == 3
+    dialogue.hear(BatchDone())
+
+
+@pytest.mark.parametrize(
+    ("items", "said", "reply"),
+    [
+        ((PHOTO, FILM), [Started(0)], Started(1)),
+        ((FILM, PHOTO), [Started(0)], Started(1)),
+        ((PHOTO, PHOTO), [Started(0), Started(1)], BatchDone()),
+        ((PHOTO, PHOTO), [Started(0), Started(1)], Progress(0, 1)),
+        ((PHOTO, PHOTO), [Started(0), Started(1)], Enclosed(0, Enclosures())),
+        ((PHOTO, PHOTO), [Started(0), Started(1), Analysed(0, ANALYSED)], Analysed(0, ANALYSED)),
+        ((PHOTO, PHOTO), [Started(0)], Analysed(1, ANALYSED)),
+        ((PHOTO, PHOTO), [Started(0)], Started(0)),
+    ],
+)
+def test_nothing_else_is_begun_or_said_out_of_turn(
+    items: tuple[SegmentWork, ...], said: list[Reply], reply: Reply
+) -> None:
+    dialogue = Dialogue(AnalyseBatch(items))
+    for one in said:
+        dialogue.hear(one)
+    with pytest.raises(Nonsense, match=type(reply).__name__):
+        dialogue.hear(reply)

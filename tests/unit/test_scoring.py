@@ -17,7 +17,7 @@ from workers.analysis import DetectorSpec, ScorerSpec
 from workers.detection.catalogue import open_detector
 from workers.errors import ModelError
 from workers.models.catalogue import card_of, load_verified, path_of
-from workers.scoring.batches import SCORE_BATCH, Scoring
+from workers.scoring.batches import SCORE_BATCH, Pool, Scoring
 from workers.scoring.catalogue import open_scorer, resolve, scorers
 from workers.scoring.ferplus import FerPlus, FerPlusZoo, softmax
 from workers.sessions.ort import OrtSession
@@ -219,3 +219,63 @@ def test_weights_that_the_analysis_did_not_ask_for_are_refused() -> None:
     with pytest.raises(ModelError) as detector:
         open_detector(DetectorSpec("yunet", model_sha256="0" * 64))
     assert scorer.value.problem.code == detector.value.problem.code == "model.other"
+
+
+class Fussy:
+    """Scores by brightness, keeps account of its batches, and cannot stand black."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __enter__(self) -> "Fussy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.batches.append(len(crops))
+        brightness = crops.reshape(len(crops), -1).mean(axis=1) / 255
+        if not brightness.all():
+            raise ZeroDivisionError("black")
+        rows = np.zeros((len(crops), 8), np.float32)
+        rows[:, 0], rows[:, 1] = brightness, 1 - brightness
+        return rows
+
+
+def waiting(pool: Pool, scorer: Fussy, *grays: int) -> Scoring:
+    """A photo with a face of each of these grays."""
+    scoring = Scoring(scorer, Stages(), pool)
+    pieces = [np.full((64, 64), gray, np.uint8) for gray in grays]
+    scoring.add(Frame(0, 0.0, tuple(face(gray, 0, 9) for gray in grays)), pieces)
+    return scoring
+
+
+def neutral(frames: tuple[Frame, ...]) -> list[float]:
+    return [round(255 * one.scores[0]) for frame in frames for one in frame.faces if one.scores is not None]
+
+
+def test_faces_of_several_photos_are_scored_together_and_come_back_to_their_photos() -> None:
+    pool, scorer = Pool(), Fussy()
+    photos = [waiting(pool, scorer, *grays) for grays in ((10, 20), (), (30,))]
+    assert [neutral(photo.finish()) for photo in photos] == [[10, 20], [], [30]]
+    assert scorer.batches == [3]
+
+
+def test_a_face_that_a_scorer_stumbles_over_costs_no_other_photo_its_scores() -> None:
+    pool, scorer = Pool(), Fussy()
+    before, bad, after = (waiting(pool, scorer, *grays) for grays in ((10, 20), (0, 99), (30,)))
+    assert neutral(before.finish()) == [10, 20]
+    with pytest.raises(ZeroDivisionError, match="black"):
+        bad.finish()
+    assert neutral(after.finish()) == [30]
+    assert scorer.batches == [5, 2, 2, 1]
+
+
+def test_a_crowd_is_scored_at_once_and_takes_along_who_waits() -> None:
+    pool, scorer = Pool(), Fussy()
+    first = waiting(pool, scorer, 7)
+    crowd = waiting(pool, scorer, *[8] * SCORE_BATCH)
+    assert scorer.batches == [SCORE_BATCH + 1]
+    assert (neutral(first.finish()), neutral(crowd.finish())) == ([7], [8] * SCORE_BATCH)
+    assert scorer.batches == [SCORE_BATCH + 1]
