@@ -9,7 +9,7 @@ CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if 
 # One more than there are cores: tests of leases and outages wait for much of their time.
 TESTERS := $(shell expr $(CORES) + 1)
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale test-training golden docs gallery clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale bench-peers test-training golden docs gallery clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -22,6 +22,7 @@ help:
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
 	@echo "make test-wheel    every scorer that calls a service, at stand-ins, from a wheel in an empty environment"
 	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks, -decode, -detect, -score, -end-to-end, -scale: one alone"
+	@echo "make bench-peers   the same work by other programs, which it installs in environments of their own: several GB"
 	@echo "make test-training  the tests of training/ that need torch, which only this target installs"
 	@echo "make docs          rewrite the pages that are made from the code"
 	@echo "make gallery       make the pictures of docs/gallery.md again, from the sample media"
@@ -120,6 +121,9 @@ bench-detect: $(READY)
 
 bench-score: $(READY)
 	$(BIN)/python -m benchmarks.score
+
+bench-peers: $(READY)
+	$(BIN)/python -m benchmarks.peers
 
 bench-scale: $(READY)
 	$(BIN)/python -m benchmarks.scale

@@ -1,6 +1,6 @@
 """Clips for the benchmarks: two seconds are encoded, longer videos repeat their packets with later timestamps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -40,8 +40,14 @@ def encode(recipe: Recipe, folder: Path) -> Path:
     return path
 
 
-def write(path: Path, recipe: Recipe, options: dict[str, str], gop: int | None = None) -> None:
-    """Encode a recipe's pictures with other options, and a key frame every `gop` frames where that is given."""
+def write(
+    path: Path,
+    recipe: Recipe,
+    options: dict[str, str],
+    gop: int | None = None,
+    pictures: Iterable[Picture] | None = None,
+) -> None:
+    """Encode a recipe's pictures, or others, with other options, and a key frame every `gop` frames where given."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream(recipe.codec, rate=FPS)
         assert isinstance(stream, av.VideoStream)
@@ -50,7 +56,7 @@ def write(path: Path, recipe: Recipe, options: dict[str, str], gop: int | None =
         stream.codec_context.options = options
         if gop is not None:
             stream.codec_context.gop_size = gop
-        for picture in _pictures(recipe):
+        for picture in pictures or _pictures(recipe):
             output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         output.mux(stream.encode(None))
 

@@ -51,13 +51,13 @@ class Found:
         return Found(self.faces + other.faces, self.hit + other.hit, self.false + other.false)
 
 
-def composed(count: int, seed: int = 1) -> Iterator[Labelled]:
-    """So many pictures of three faces each."""
+def composed(count: int, seed: int = 1, high: int | None = None) -> Iterator[Labelled]:
+    """So many pictures of three faces each, 640 pixels wide and of drawn heights, or so `high`."""
     random = np.random.default_rng(seed)
     head = portrait()
     face = _face_of(head)
     for _ in range(count):
-        yield _picture(head, face, random)
+        yield _picture(head, face, high or round(WIDE * float(random.choice([9 / 16, 3 / 4, 1.0]))), random)
 
 
 def labelled(folder: Path, labels: Path) -> Iterator[Labelled]:
@@ -104,8 +104,7 @@ def _face_of(head: Pixels) -> Box:
     return face.x, face.y, face.width, face.height
 
 
-def _picture(head: Pixels, face: Box, random: np.random.Generator) -> Labelled:
-    high = round(WIDE * float(random.choice([9 / 16, 3 / 4, 1.0])))
+def _picture(head: Pixels, face: Box, high: int, random: np.random.Generator) -> Labelled:
     pixels = cv2.resize(random.integers(20, 220, (6, 8, 3), np.uint8), (WIDE, high), interpolation=cv2.INTER_CUBIC)
     boxes = []
     for slot in range(SLOTS):

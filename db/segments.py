@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from db.claims import Chosen, Place, Reach, Wish, choose, describe
+from db.claimed import describe
+from db.claims import Chosen, Place, Reach, Wish, choose
 from db.clock import now
 from db.engine import reading, writing
 from db.progress import Gain, advance

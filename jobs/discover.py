@@ -21,6 +21,18 @@ MEDIA_EXTENSIONS = frozenset(
     b".mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .vob .wmv .asf .flv .ogv".split()
 )
 """What claims to be media by its name: if its content is none, that is a problem and not a file to pass over."""
+PLAYLIST_EXTENSIONS = frozenset(b".m3u .m3u8 .mpd .ism .isml .ffconcat .sdp .pls .xspf .asx .wpl .smil .smi".split())
+"""What claims to name media that lie elsewhere: nothing that a file names is ever opened."""
+
+
+def extension(name: bytes) -> bytes:
+    """What a name ends in, in small letters."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122  names are bytes
+
+
+def claims_media(name: bytes) -> bool:
+    """Whether a name says photo or video, or a list of them."""
+    return extension(name) in MEDIA_EXTENSIONS | PLAYLIST_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +45,8 @@ class Found:
 
     @property
     def claims_media(self) -> bool:
-        """Whether its extension says photo or video."""
-        return os.path.splitext(self.relative)[1].lower() in MEDIA_EXTENSIONS  # noqa: PTH122  names are bytes
+        """Whether its extension says photo or video, or a list of them."""
+        return claims_media(self.relative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A path that is no file at all (a socket, a device): passed over and counted."""
+    """A path that is no file at all (a socket, a device) and does not claim to be media: passed over and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,8 @@ class Filters:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    follow_links: bool = False
+    """Whether links are followed that lead out of all that was named."""
 
     def admits(self, relative: bytes) -> bool:
         """Whether a file of this relative path is wanted."""
@@ -91,16 +105,16 @@ def discover(paths: Sequence[bytes], filters: Filters, elsewhere: Walk | None = 
 
     URLs are walked by `elsewhere`.
     """
-    here = FolderWalk(filters)
+    here = FolderWalk(filters, paths)
     for path in paths:
         yield from (elsewhere if elsewhere and is_url(path) else here).start(path)
 
 
 def revisit(
-    places: Sequence[tuple[bytes, bytes]], filters: Filters, elsewhere: Walk | None = None
+    places: Sequence[tuple[bytes, bytes]], paths: Sequence[bytes], filters: Filters, elsewhere: Walk | None = None
 ) -> Generator[Discovery]:
-    """The same for certain files and folders of an earlier walk, each a root and a path below it, under those names."""
-    here = FolderWalk(filters)
+    """The same for certain files and folders of an earlier walk over `paths`, each a root and a path below it."""
+    here = FolderWalk(filters, paths)
     for root, relative in places:
         yield from (elsewhere if elsewhere and is_url(root) else here).entry(root, relative)
 
@@ -108,11 +122,14 @@ def revisit(
 class FolderWalk:
     """One walk over all paths: folders are entered once, so links that lead back end the walk, not the program.
 
-    A file that is named and also lies in a folder that is named counts once.
+    A file that is named and also lies in a folder that is named counts once. A link that leads out of everything named
+    is not followed unless that is asked for: a folder from elsewhere shall not choose what of ours is opened.
     """
 
-    def __init__(self, filters: Filters) -> None:
+    def __init__(self, filters: Filters, named: Sequence[bytes]) -> None:
         self._filters = filters
+        self._named = frozenset(named)
+        self._homes = tuple(os.path.realpath(path) for path in named if not is_url(path))
         self._entered: set[tuple[int, int]] = set()
         self._met: set[bytes] = set()
 
@@ -153,7 +170,13 @@ class FolderWalk:
         """One file or folder below a root."""
         path = _join(root, relative)
         try:
-            status = os.stat(path)  # noqa: PTH116  names are bytes
+            status = os.lstat(path)  # names are bytes
+            if stat.S_ISLNK(status.st_mode):
+                status = os.stat(path)  # noqa: PTH116  the same
+                if self._leads_out(path):
+                    if self._filters.admits(relative):
+                        yield Refused(root, relative, LINK_OUTSIDE)
+                    return
         except OSError as error:
             if self._filters.admits(relative):
                 yield Refused(root, relative, _refusal(error))
@@ -163,6 +186,13 @@ class FolderWalk:
         elif self._filters.admits(relative):
             yield from self._file(root, relative, path, status)
 
+    def _leads_out(self, link: bytes) -> bool:
+        """Whether a link that nobody named leads out of all that was named."""
+        if self._filters.follow_links or link in self._named:
+            return False
+        real = os.path.realpath(link)
+        return not any(real == home or real.startswith(home.rstrip(b"/") + b"/") for home in self._homes)
+
 
 def show(name: bytes) -> str:
     """A name for people: bytes that are not UTF-8 are escaped, everything else stays as it is."""
@@ -170,7 +200,9 @@ def show(name: bytes) -> str:
 
 
 def _found(root: bytes, relative: bytes, path: bytes, status: os.stat_result) -> Discovery:
-    return Found(root, relative, identify(path, status)) if stat.S_ISREG(status.st_mode) else Passed()
+    if stat.S_ISREG(status.st_mode):
+        return Found(root, relative, identify(path, status))
+    return Refused(root, relative, NO_FILE) if claims_media(relative) else Passed()
 
 
 def _join(folder: bytes, name: bytes) -> bytes:
@@ -182,6 +214,14 @@ def _matches(glob: str, relative: bytes) -> bool:
     if "/" not in glob:
         subject = os.path.basename(subject)  # noqa: PTH119  a name, not a file of ours
     return re.fullmatch(fnmatch.translate(glob), subject) is not None
+
+
+LINK_OUTSIDE = Problem(
+    "path.link_outside",
+    "it is a link that leads out of the folder, and such links are not followed",
+    "name what it leads to, or give `--follow-links` where you trust the folder",
+)
+NO_FILE = Problem("path.not_a_file", "it is no file but a pipe, a socket or a device", "remove or exclude it")
 
 
 def _refusal(error: OSError) -> Problem:

@@ -1,9 +1,7 @@
 """What becomes of a path in a job: an entry to be admitted, or why it cannot be read."""
 
-import os
-
 from db.records import JobFile, Problem
-from jobs.discover import Found, show
+from jobs.discover import PLAYLIST_EXTENSIONS, Found, extension, show
 
 NOTHING_FOUND = Problem(
     "path.empty",
@@ -13,12 +11,21 @@ NOTHING_FOUND = Problem(
 EMPTY = Problem("media.empty", "the file has no content", "copy or record it again")
 
 
+PLAYLIST = Problem(
+    "media.playlist",
+    "it is a list of media, and nothing that a file names is opened",
+    "name the files that it lists; leave lists out by --exclude",
+)
+
+
 def not_media(found: Found) -> Problem:
     """It claims to be media and is none."""
-    extension = show(os.path.splitext(found.relative)[1])  # noqa: PTH122  names are bytes
+    ending = extension(found.relative)
+    if ending in PLAYLIST_EXTENSIONS:
+        return PLAYLIST
     return Problem(
         "media.not_media",
-        f"its name ends in {extension}, but its content is no photo or video that we read",
+        f"its name ends in {show(ending)}, but its content is no photo or video that we read",
         "open it in a player or viewer to see what it is; convert it to MP4 or JPEG, or exclude it",
     )
 

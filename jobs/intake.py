@@ -60,11 +60,13 @@ class Intake:
         self._naming = naming or NamedAsWalked()
         self._contents = Contents()
         self._staging = staging
-        elsewhere = None if staging is None else RemoteWalk(staging.remote, request.filters)
+        # A fleet holds every file against its media roots, which links may lead about in.
+        filters = replace(request.filters, follow_links=request.filters.follow_links or request.fleet)
+        elsewhere = None if staging is None else RemoteWalk(staging.remote, filters)
         self._walk: Generator[Discovery] | None = (
-            discover(request.paths, request.filters, elsewhere)
+            discover(request.paths, filters, elsewhere)
             if places is None
-            else revisit(places, request.filters, elsewhere)
+            else revisit(places, request.paths, filters, elsewhere)
         )
         self._pausing = False
         self._met: list[Found] = []

@@ -52,6 +52,7 @@ class RunRequest:
                 "analysis": self.analysis.to_json(),
                 "include": self.filters.include,
                 "exclude": self.filters.exclude,
+                "follow_links": self.filters.follow_links,
                 "name": self.name,
                 "tags": dict(self.tags),
                 "fleet": self.fleet,
@@ -67,7 +68,7 @@ class RunRequest:
         return cls(
             paths=tuple(os.fsencode(path) for path in raw["paths"]),
             analysis=AnalysisSpec.from_json(raw["analysis"]),
-            filters=Filters(tuple(raw["include"]), tuple(raw["exclude"])),
+            filters=Filters(tuple(raw["include"]), tuple(raw["exclude"]), raw.get("follow_links", False)),
             name=raw["name"],
             tags=raw["tags"],
             fleet=raw.get("fleet", False),

@@ -6,13 +6,22 @@ nothing about pixels and writes no SQL.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import structlog
 
 from db.records import JobCounts, JobRecord, Problem
 from db.store import Store
 from jobs.calls import Calls
+from jobs.clockwork import (
+    ASK_SHARE,
+    CHECK_EVERY_S,
+    COUNT_SHARE,
+    DRY_S,
+    HEARTBEAT_EVERY_S,
+    SHOW_EVERY_S,
+    WAIT_S,
+    Clock,
+)
 from jobs.control import CannotWork, ChildrenCannotStart, Controls, Ending, RunOutcome
 from jobs.intake import Intake
 from jobs.manifest import no_file_of
@@ -25,30 +34,6 @@ from workers.places import NamedPlaces
 from workers.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
-
-WAIT_S = 0.1
-DRY_S = 0.2
-"""How long nobody asks for work again after there was none."""
-SHOW_EVERY_S = 0.2
-CHECK_EVERY_S = 1.0
-HEARTBEAT_EVERY_S = 2.0
-ASK_SHARE = 5
-"""Whether others are done is asked again after this many times as long as asking takes."""
-COUNT_SHARE = 100
-"""Counting a job is left alone for this many times as long as it takes: at most 1 % of the time goes there."""
-
-
-@dataclass(slots=True)
-class _Clock:
-    """When things that are not done at every turn were done last."""
-
-    started: float = field(default_factory=time.monotonic)
-    shown: float = 0.0
-    checked: float = 0.0
-    beat: float = 0.0
-    count_due: float = 0.0
-    dry_until: float = 0.0
-    over_due: float = 0.0
 
 
 class Runner:
@@ -78,7 +63,7 @@ class Runner:
         self._in_hand: dict[tuple[int, int], int] = {}
         self._numbers = iter(range(1 << 62))
         self._probe_turn = True
-        self._clock = _Clock()
+        self._clock = Clock()
         self._counts: JobCounts | None = None
         self._cancelled = False
         self._sealed = False
@@ -161,13 +146,16 @@ class Runner:
         while self._may_feed:
             work = self._next()
             if work is None:
-                self._clock.dry_until = time.monotonic() + DRY_S
-                if self._intake is not None:
-                    self._intake.hurry()
+                self._run_dry()
                 return
             number = next(self._numbers)
             self._work[number] = work
             self._supervisor.submit(Task(number, work if isinstance(work, ProbeBatch) else work.request))
+
+    def _run_dry(self) -> None:
+        self._clock.dry_until = time.monotonic() + DRY_S
+        if self._intake is not None:
+            self._intake.hurry()
 
     def _next(self) -> Assignment | ProbeBatch | None:
         """Probes and segments in turn: the walk never starves the analysis, nor the other way round."""

@@ -38,6 +38,7 @@ class Asked:
     max_cost: options.MaxCost = None
     include: options.Include = None
     exclude: options.Exclude = None
+    follow_links: options.FollowLinks = False
     manifest: options.Manifest = None
     tag: options.Tag = None
     name: options.Name = None
@@ -58,7 +59,7 @@ class Asked:
                     self.detector, max_side=self.max_side, confidence=self.confidence, min_face=self.min_face
                 ),
                 scorer=self._scorer_spec(settings),
-                filters=Filters(tuple(self.include or ()), tuple(self.exclude or ())),
+                filters=Filters(tuple(self.include or ()), tuple(self.exclude or ()), self.follow_links),
                 name=self.name,
                 tags=parse_tags(self.tag or ()),
                 manifest=None if self.manifest is None else read_manifest(self.manifest),

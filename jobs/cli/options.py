@@ -168,6 +168,14 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option(help="No files that match this glob. Repeatable.", metavar="GLOB", rich_help_panel=CHOICE),
 ]
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links",
+        help="Follow links that lead out of PATH. A fleet always follows them within its media roots, and never out.",
+        rich_help_panel=CHOICE,
+    ),
+]
 Manifest = Annotated[
     str | None,
     typer.Option(

@@ -57,6 +57,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object]]] = {
     "no index.mp4": ("media.missing_moov", lambda path: write_cut_clip(path, 0.6, faststart=False)),
     "sound.mp4": ("media.audio_only", write_sound_only),
     "vast.png": ("media.too_large", lambda path: write_png_header(path, 20_000, 20_000)),
+    "list.m3u8": ("media.playlist", lambda path: path.write_text("#EXTM3U\n#EXTINF:3,\ncut short.mp4\n")),
     "noise.jpg": ("media.corrupt", lambda path: path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20)),
 }
 GOOD = {

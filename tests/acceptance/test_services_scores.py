@@ -50,7 +50,7 @@ def media(twelve: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve faces upright, and one in a photo that is stored lying on its side."""
     folder = tmp_path_factory.mktemp("media")
     for file in twelve.iterdir():
-        (folder / file.name).symlink_to(file)
+        (folder / file.name).hardlink_to(file)
     with Image.open(twelve / "3.jpg") as upright:
         exif = upright.getexif()
         exif[0x0112] = 6  # to be turned right by a quarter

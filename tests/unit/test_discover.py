@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.discover import Discovery, Filters, Found, Passed, Refused, discover, show
+from jobs.discover import Discovery, Filters, Found, Passed, Refused, discover, revisit, show
 
 
 def walked(*paths: Path, filters: Filters | None = None) -> list[Discovery]:
@@ -55,12 +55,38 @@ def test_links_that_loop_end_and_links_that_lead_nowhere_are_said(tree: Path) ->
     assert refused == {b"a/gone.jpg": "path.not_found", b"self.jpg": "path.link_loop"}
 
 
-def test_what_is_no_regular_file_is_passed_over_and_never_opened(tree: Path) -> None:
-    os.mkfifo(tree / "pipe.mp4")
+def test_links_that_lead_out_are_refused_unless_they_are_named_or_all_are_trusted(tree: Path, tmp_path: Path) -> None:
+    inside = tmp_path / "a"
+    for name, target in {"out.mp4": "b.mp4", "folder": ".git", "in.jpg": "a/y.jpg", "A": "."}.items():
+        (inside / name).symlink_to(tmp_path / target)
+    refused = {one.relative: one.problem.code for one in walked(inside) if isinstance(one, Refused)}
+    assert refused == dict.fromkeys((b"out.mp4", b"folder", b"A"), "path.link_outside")
+    assert names(walked(inside)) == [b"in.jpg", b"y.jpg", b"z.jpg"]
+    trusted = names(walked(inside, filters=Filters(follow_links=True)))
+    assert {b"out.mp4", b"folder/x.jpg", b"A/b.mp4"} <= set(trusted)
+    assert names(walked(inside / "out.mp4")) == [b"out.mp4"]
+    assert names(walked(inside / "folder")) == [b"x.jpg"]
+    assert b"out.mp4" in names(walked(inside, tmp_path / "b.mp4"))
+
+
+def test_a_link_that_was_named_may_be_visited_again(tree: Path, tmp_path: Path) -> None:
+    link, places = tree / "a" / "out.mp4", [(os.fsencode(tree / "a"), b"out.mp4")]
+    link.symlink_to(tmp_path / "b.mp4")
+    (again,) = revisit(places, [os.fsencode(link)], Filters())
+    assert isinstance(again, Found)
+    (again,) = revisit(places, [os.fsencode(tree / "a")], Filters())
+    assert isinstance(again, Refused)
+
+
+def test_what_is_no_regular_file_is_never_opened_and_is_a_problem_where_it_claims_to_be_media(tree: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tree / "socket.mp4"))
+        for name in ("pipe.mp4", "pipe"):
+            os.mkfifo(tree / name)
         found = walked(tree)
-    assert sum(isinstance(one, Passed) for one in found) == 2
+    refused = {one.relative: one.problem.code for one in found if isinstance(one, Refused)}
+    assert refused == {b"pipe.mp4": "path.not_a_file", b"socket.mp4": "path.not_a_file"}
+    assert sum(isinstance(one, Passed) for one in found) == 1
 
 
 def test_names_that_are_not_text_are_walked_and_shown_escaped(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_stored_request_reads_back_the_same(
     request = RunRequest(
         paths=tuple(named),
         analysis=AnalysisSpec(Sampling(mode, Fraction(1, 3), *window), DetectorSpec(), ScorerSpec()),
-        filters=Filters(("*.mp4",), ("x/*",)),
+        filters=Filters(("*.mp4",), ("x/*",), follow_links=True),
         name="näme",
         tags=tags,
         file_tags=file_tags,
