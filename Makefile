@@ -9,7 +9,7 @@ CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if 
 # One more than there are cores: tests of leases and outages wait for much of their time.
 TESTERS := $(shell expr $(CORES) + 1)
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale bench-peers test-training golden docs gallery clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos hostile test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale bench-peers test-training golden docs gallery clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -19,6 +19,7 @@ help:
 	@echo "make browser       the Chromium that reports are tried in, where root on Debian may install it; make test does this too"
 	@echo "make check         format, lint, types, then make test: what CI runs"
 	@echo "make chaos         a fleet whose parts are killed, frozen and wiped for three minutes; SEED=1: which, and when"
+	@echo "make hostile       a run over 1,800 files made to do harm; SEED=1: which bits are turned"
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
 	@echo "make test-wheel    every scorer that calls a service, at stand-ins, from a wheel in an empty environment"
 	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks, -decode, -detect, -score, -end-to-end, -scale: one alone"
@@ -68,6 +69,9 @@ types: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seed $(SEED)
+
+hostile: $(READY)
+	$(BIN)/python -m tests.hostile --seed $(SEED)
 
 test-wheel: $(READY)
 	$(BIN)/python -m pytest -m slow tests/acceptance/test_wheel.py

@@ -187,3 +187,12 @@ def test_a_file_that_changes_while_it_is_read(usual: Path, folder: Path) -> None
     with pytest.raises(MediaError) as caught:
         probe(ProbeWork(before, analysis(EVERY)))
     assert caught.value.problem.code == "media.vanished"
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+@pytest.mark.parametrize("kept", [65, 129, 257, 513])
+def test_a_matroska_file_cut_in_its_header_is_called_cut_short(suffix: str, kept: int, tmp_path: Path) -> None:
+    """Its demuxer calls the end of the file an input/output error: no disk is to blame."""
+    whole = make(Clip(f"whole{suffix}", "libvpx-vp9" if suffix == ".webm" else "libx264", frames=10), tmp_path)
+    cut = written(tmp_path / f"cut{suffix}", whole.read_bytes()[:kept])
+    assert code_of(cut) in ("media.truncated", "media.corrupt", "media.no_video_stream")

@@ -105,7 +105,7 @@ class Video:
 @contextmanager
 def open_video(path: bytes, form: Format) -> Iterator[Video]:
     """Open a video whose format was sniffed. Raises MediaError; exceptions in the body are translated as well."""
-    with translated(), closing(Video(path, form)) as video:
+    with translated(path), closing(Video(path, form)) as video:
         yield video
 
 

@@ -1,7 +1,10 @@
 """Everything that can be wrong with a media file, in one place: code, reason and remedy of each."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import av
 import av.error
@@ -14,6 +17,7 @@ MAX_PHOTO_PIXELS = 100_000_000
 MAX_VIDEO_PIXELS = 8192 * 4608
 """8K and a little: above it no camera records."""
 
+_END_BYTES = 1 << 20
 _CONVERT = "convert it first, for example: ffmpeg -i IN -c:v libx264 OUT.mp4"
 
 
@@ -83,8 +87,8 @@ def unsteady() -> MediaError:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn PyAV's and the system's exceptions into MediaError."""
+def translated(path: bytes) -> Iterator[None]:
+    """Turn PyAV's and the system's exceptions over a file into MediaError."""
     try:
         yield
     except av.error.InvalidDataError as error:
@@ -94,6 +98,9 @@ def translated() -> Iterator[None]:
     except av.error.PatchWelcomeError as error:
         raise unsupported_codec(_said(error)) from error
     except OSError as error:
+        # Some demuxers call the end of a file an error of its disk.
+        if error.errno == errno.EIO and isinstance(error, av.error.FFmpegError) and _ends_can_be_read(path):
+            raise truncated("it ends in the middle of its structure") from error
         raise unreadable(error) from error
     except (av.error.FFmpegError, ValueError) as error:
         raise corrupt(_said(error)) from error
@@ -109,6 +116,18 @@ def unreadable(error: OSError) -> MediaError:
         "change its permissions or its disk, then `moodreel retry`",
         permanent=isinstance(error, PermissionError),  # a disk or a share may do better the next time
     )
+
+
+def _ends_can_be_read(path: bytes) -> bool:
+    """Whether the system gives us the first and the last of a file."""
+    try:
+        with Path(os.fsdecode(path)).open("rb") as stream:
+            stream.read(_END_BYTES)
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _END_BYTES))
+            stream.read(_END_BYTES)
+    except OSError:
+        return False
+    return True
 
 
 def _said(error: Exception) -> str:
