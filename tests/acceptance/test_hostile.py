@@ -11,10 +11,9 @@ import pytest
 
 from tests.acceptance.folders import write_photo
 from tests.acceptance.runs import sql
-from tests.hostile import course
 from tests.hostile.canary import canary
 from tests.hostile.case import Bait, Case, Expect
-from tests.hostile.course import Outcome, corpus, judged, run
+from tests.hostile.course import LOOKS, Outcome, corpus, judged, run, secrets_in
 from tests.hostile.watch import Watched
 
 EVERY = 23
@@ -85,10 +84,7 @@ def test_each_check_can_fail(ordinary: Path) -> None:
     assert faults(ordinary, GOOD, replace(FINE, code=None)) == {"the run did not end as it should"}
     assert faults(ordinary, GOOD, replace(FINE, said=b"\x1b[31mpwned-by-a-name")) == {"a name speaks to the terminal"}
     assert faults(ordinary, replace(GOOD, frames=2), FINE) == {"an honest file was not analysed"}
-    assert faults(ordinary, replace(GOOD, expect=Expect.REFUSED), FINE) == {
-        "a hostile file was not refused",
-        "a face that no file here shows",
-    }
+    assert faults(ordinary, replace(GOOD, expect=Expect.REFUSED), FINE) == {"a hostile file was not refused"}
     silent = replace(GOOD, name=b"b.jpg", expect=Expect.EITHER)
     assert "nobody says what became of a file" in faults(ordinary, silent, FINE)
 
@@ -106,6 +102,8 @@ def test_a_page_that_a_name_speaks_through_is_noticed(ordinary: Path, tmp_path: 
 
 def test_a_secret_that_is_in_the_database_is_noticed(ordinary: Path) -> None:
     ((sha256,),) = sql(ordinary / "moodreel.db", "SELECT sha256 FROM media WHERE path LIKE '%a.jpg'")
-    assert course.CODE.findall(course.DOCUMENTED.read_text())
-    found = list(course.secrets_in(sha256, [GOOD], ordinary / "moodreel.db"))
-    assert [fault.what for fault in found] == ["the secret was analysed"]
+    ((_, *look),) = sql(ordinary / "moodreel.db", LOOKS)
+    database = ordinary / "moodreel.db"
+    assert [one.what for one in secrets_in(sha256, [], database)] == ["the secret was analysed"]
+    assert [one.what for one in secrets_in("0", [tuple(look)], database)] == ["a face of the secret"]
+    assert list(secrets_in("0", [(9.0, *look[1:])], database)) == []

@@ -1,6 +1,7 @@
 """Files that are broken or no video at all: each has a code, a reason and a hint, and costs nothing else."""
 
 import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -196,3 +197,18 @@ def test_a_matroska_file_cut_in_its_header_is_called_cut_short(suffix: str, kept
     whole = make(Clip(f"whole{suffix}", "libvpx-vp9" if suffix == ".webm" else "libx264", frames=10), tmp_path)
     cut = written(tmp_path / f"cut{suffix}", whole.read_bytes()[:kept])
     assert code_of(cut) in ("media.truncated", "media.corrupt", "media.no_video_stream")
+
+
+def test_a_box_that_leads_beyond_every_file_is_damage_and_no_fault_of_the_system(tmp_path: Path) -> None:
+    data = bytearray(make(Clip("whole.mp4", frames=10), tmp_path).read_bytes())
+    at = data.index(b"moov") - 4
+    data[at:at] = b"\x00\x00\x00\x01free" + b"\xff" * 8
+    assert code_of(written(tmp_path / "beyond.mp4", bytes(data))) in ("media.corrupt", "media.missing_moov")
+
+
+def test_a_tiff_whose_pixels_lie_beyond_every_file_is_damage(tmp_path: Path) -> None:
+    entries = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (279, 4, 1, 64)]
+    far = struct.pack("<HHII", 273, 4, 1, 2**32 - 1)
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries) + far
+    data = b"II*\0" + struct.pack("<IH", 8, len(entries) + 1) + directory + bytes(4)
+    assert code_of(written(tmp_path / "beyond.tif", data)) in ("media.corrupt", "media.truncated")

@@ -29,9 +29,9 @@ def missing_bytes(path: bytes, form: Format) -> int:
 
 def atoms(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """The top-level atoms of an MP4 or MOV: name, offset, and the offset where each ends by its own word."""
-    at = 0
+    at, there = 0, os.fstat(stream.fileno()).st_size
     stream.seek(0)
-    while len(header := stream.read(16)) >= 8:
+    while at < there and len(header := stream.read(16)) >= 8:  # an offset may be larger than any that can be sought
         size, name = int.from_bytes(header[:4]), header[4:8]
         if size == 1:
             size = int.from_bytes(header[8:16])
@@ -40,7 +40,7 @@ def atoms(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
             return
         yield name, at, at + size
         at += size
-        stream.seek(at)
+        stream.seek(min(at, there))
 
 
 def _riff_end(stream: BinaryIO, size: int) -> int:

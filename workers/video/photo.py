@@ -20,7 +20,15 @@ from workers.errors import MediaError
 from workers.video.orientation import Orientation
 from workers.video.photo_header import claimed_size, ends_early
 from workers.video.photo_pixels import to_bgr
-from workers.video.problems import MAX_PHOTO_PIXELS, corrupt, too_large, truncated, unreadable
+from workers.video.problems import (
+    LEADS_NOWHERE,
+    MAX_PHOTO_PIXELS,
+    corrupt,
+    is_senseless,
+    too_large,
+    truncated,
+    unreadable,
+)
 from workers.video.sniff import HEIC, JPEG, TIFF, Format
 
 _EXIF_ORIENTATION = 0x0112
@@ -152,7 +160,7 @@ def _translated(path: bytes, form: Format) -> Iterator[None]:
     except (MediaError, MemoryError):
         raise
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None and not is_senseless(error):
             raise unreadable(error) from error
         raise _damaged(path, form, _said(error)) from error
     except Exception as error:
@@ -161,7 +169,9 @@ def _translated(path: bytes, form: Format) -> Iterator[None]:
 
 
 def _said(error: OSError) -> str:
-    return "its header makes no sense" if isinstance(error, UnidentifiedImageError) else str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "its header makes no sense"
+    return LEADS_NOWHERE if is_senseless(error) else str(error)
 
 
 def _damaged(path: bytes, form: Format, why: str) -> MediaError:

@@ -101,9 +101,17 @@ def translated(path: bytes) -> Iterator[None]:
         # Some demuxers call the end of a file an error of its disk.
         if error.errno == errno.EIO and isinstance(error, av.error.FFmpegError) and _ends_can_be_read(path):
             raise truncated("it ends in the middle of its structure") from error
-        raise unreadable(error) from error
+        raise corrupt(LEADS_NOWHERE) if is_senseless(error) else unreadable(error) from error
     except (av.error.FFmpegError, ValueError) as error:
         raise corrupt(_said(error)) from error
+
+
+LEADS_NOWHERE = "it points to a place that no file has"
+
+
+def is_senseless(error: OSError) -> bool:
+    """Whether the system was asked for something that no file has, as only the file's own numbers can ask."""
+    return error.errno in (errno.EINVAL, errno.EOVERFLOW)
 
 
 def unreadable(error: OSError) -> MediaError:

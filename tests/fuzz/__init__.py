@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing of what opens media: `python -m tests.fuzz probe`."""
