@@ -9,7 +9,7 @@ CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if 
 # One more than there are cores: tests of leases and outages wait for much of their time.
 TESTERS := $(shell expr $(CORES) + 1)
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos hostile test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale bench-peers test-training golden docs gallery clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos hostile fuzz audit test-wheel chaos-embedded bench bench-memory bench-store bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale bench-peers test-training golden docs gallery clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -20,6 +20,8 @@ help:
 	@echo "make check         format, lint, types, then make test: what CI runs"
 	@echo "make chaos         a fleet whose parts are killed, frozen and wiped for three minutes; SEED=1: which, and when"
 	@echo "make hostile       a run over 1,800 files made to do harm; SEED=1: which bits are turned"
+	@echo "make fuzz          two minutes each of coverage-guided fuzzing of the probe and of decoding; SEED=1"
+	@echo "make audit         known holes in what is installed, asked of the advisory database on the network"
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
 	@echo "make test-wheel    every scorer that calls a service, at stand-ins, from a wheel in an empty environment"
 	@echo "make bench         the benchmarks; make bench-memory, -store, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks, -decode, -detect, -score, -end-to-end, -scale: one alone"
@@ -69,6 +71,16 @@ types: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seed $(SEED)
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fuzz]'
+	$(BIN)/python -m tests.fuzz probe --seed $(SEED)
+	$(BIN)/python -m tests.fuzz decode --seed $(SEED)
+
+audit: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,audit]'
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/installed.txt
+	$(BIN)/python -m pip_audit --strict --disable-pip --no-deps -r $(VENV)/installed.txt
 
 hostile: $(READY)
 	$(BIN)/python -m tests.hostile --seed $(SEED)

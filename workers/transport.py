@@ -1,8 +1,10 @@
 """The Redis transport of kombu with the doorman before it: what is no bell never gets to Celery.
 
-A message is off its queue once it is read, so what is refused here is gone, and no other worker meets it.
+A message is off its queue once it is read, so no other worker meets what is refused here. It is kept aside for people
+to look at, in the list `moodreel:refused`, newest first.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,13 @@ log = structlog.get_logger(__name__)
 
 _UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
 """What reading a stranger's text may raise; errors of the connection are none of these."""
+
+
+REFUSED = "refused"
+"""The list's name, below the prefix of all that is ours."""
+MOST_REFUSED = 1000
+MOST_TEXT = 20_000
+"""Characters of a refused message that are kept: more than a bell may have."""
 
 
 class ScreenedChannel(redis.Channel):
@@ -35,8 +44,19 @@ class ScreenedChannel(redis.Channel):
         except _UNREADABLE as error:
             if self.connection.is_delivering:
                 raise
-            _refuse(f"it cannot be read: {type(error).__name__}")
+            self.refuse(f"it cannot be read: {type(error).__name__}", _text_of(error))
             return True
+
+    def refuse(self, reason: str, text: str) -> None:
+        """Say so, and keep the message aside."""
+        log.warning("action=message-refused", reason=reason)
+        kept = json.dumps({"reason": reason, "message": text[:MOST_TEXT]})
+        try:
+            with self.conn_or_acquire() as client:
+                if client.lpush(REFUSED, kept) > MOST_REFUSED:
+                    client.rpop(REFUSED)
+        except (OSError, RedisError) as error:
+            log.warning("action=message-not-kept", reason=str(error))
 
 
 class ScreenedTransport(redis.Transport):
@@ -56,15 +76,22 @@ class ScreenedTransport(redis.Transport):
         except (OSError, RedisError):
             raise
         except Exception as error:  # noqa: BLE001  nothing that workers say to each other is worth one of them
-            _refuse(f"it is no word of a worker: {type(error).__name__}")
+            self._refuse(f"it is no word of a worker: {type(error).__name__}", message)
 
     def _deliver_bell(self, message: Any, queue: str) -> None:
         try:
             check(message, queue)
         except NotABell as error:
-            _refuse(str(error))
+            self._refuse(str(error), message)
         else:
             super()._deliver(message, queue)  # type: ignore[no-untyped-call]  # kombu has few
+
+    def _refuse(self, reason: str, message: Any) -> None:
+        try:
+            text = json.dumps(message, default=repr)
+        except RecursionError:
+            text = "nested too deep to be written down"
+        next(iter(self.channels)).refuse(reason, text)
 
 
 def install() -> None:
@@ -73,5 +100,7 @@ def install() -> None:
         TRANSPORT_ALIASES[scheme] = "workers.transport:ScreenedTransport"
 
 
-def _refuse(reason: str) -> None:
-    log.warning("action=message-refused", reason=reason)
+def _text_of(error: Exception) -> str:
+    """What could not be read, as far as whoever tried tells."""
+    found = getattr(error, "doc", getattr(error, "object", ""))  # of json, and of codecs
+    return found.decode("utf-8", "backslashreplace") if isinstance(found, bytes) else str(found)

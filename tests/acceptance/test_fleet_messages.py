@@ -21,6 +21,7 @@ OF_JOB = """
     SELECT s.state, s.attempt, count(*) FROM segment s
     JOIN job_file f ON f.media_analysis_id = s.media_analysis_id WHERE f.job_id = %s GROUP BY 1, 2
 """
+KEPT = "moodreel:refused"
 CONTROL = "moodreel:/0.celery.pidbox"
 REFUSED = "action=message-refused"
 
@@ -85,6 +86,11 @@ def test_what_strangers_write_is_refused_and_never_done(
     with fleet.redis.client() as client:
         client.lpush(KEY, *texts)
         fleet.await_true(lambda: refusals(worker.log) == len(texts), "not all were refused")
+        fleet.await_true(lambda: client.llen(KEPT) == len(texts), "not all were kept")
+        kept = [json.loads(text) for text in client.lrange(KEPT, 0, -1)]
+        assert all(one["reason"] for one in kept)
+        assert any(one["message"] == "not JSON" for one in kept)
+        assert any(TASK in one["message"] for one in kept)
         for text in texts:
             fleet.await_true(lambda what=text: client.publish(CONTROL, what) == 1, "it no longer listens")
         job = submitted(fleet, folder, EVERY_FRAME)
