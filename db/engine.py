@@ -183,9 +183,9 @@ def translated() -> Iterator[None]:
     except StoreError:
         raise
     except DBAPIError as error:
-        raise _meaning(error.orig or error) from error
+        raise meaning_of(error.orig or error) from error
     except sqlite3.Error as error:
-        raise _meaning(error) from error
+        raise meaning_of(error) from error
 
 
 @contextmanager
@@ -194,13 +194,14 @@ def translated_driver(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        meaning = _meaning(error)
+        meaning = meaning_of(error)
         if not isinstance(meaning, DatabaseUnavailable):
             raise
         raise meaning from error
 
 
-def _meaning(error: BaseException) -> StoreError | BaseException:
+def meaning_of(error: BaseException) -> StoreError:
+    """A driver's exception as ours."""
     if isinstance(error, sqlite3.Error):
         return _sqlite_meaning(error)
     sqlstate = getattr(error, "sqlstate", None)

@@ -9,11 +9,12 @@ from sqlalchemy.engine import Connection
 
 from db.derive import dominant, valence
 from db.emotions import EMOTIONS
+from db.engine import meaning_of
 from db.records import Face, Frame, Problem
 from db.schema import LANDMARKS, face, frame
 from db.states import FrameStatus
 
-COPY_ROWS = 3000
+COPY_ROWS = 200
 """From so many rows on PostgreSQL's COPY beats inserts."""
 FRAME_COLUMNS = ("media_analysis_id", "pts", "time_s", "status", "faces", "faces_dropped", "segment_id")
 FACE_COLUMNS = (
@@ -42,8 +43,8 @@ Written = tuple[int, int, Sequence[Frame]]
 
 def write_frames(connection: Connection, segments: Sequence[Written]) -> bool:
     """Insert the frames and faces of finished segments. Rows already there are left alone: False if any was."""
-    frames = [_frame_row(analysis, segment, one) for analysis, segment, many in segments for one in many]
-    faces = [row for analysis, _, many in segments for one in many for row in _face_rows(analysis, one)]
+    frames = [frame_row(analysis, segment, one) for analysis, segment, many in segments for one in many]
+    faces = [row for analysis, _, many in segments for one in many for row in face_rows(analysis, one)]
     written = _insert(connection, frame, FRAME_COLUMNS, frames) + _insert(connection, face, FACE_COLUMNS, faces)
     return written == len(frames) + len(faces)
 
@@ -85,12 +86,14 @@ def count_frames(frames: Sequence[Frame]) -> dict[str, int]:
     }
 
 
-def _frame_row(media_analysis_id: int, segment_id: int, one: Frame) -> tuple[Any, ...]:
+def frame_row(media_analysis_id: int, segment_id: int, one: Frame) -> tuple[Any, ...]:
+    """A frame by FRAME_COLUMNS."""
     faces = len(one.faces)
     return (media_analysis_id, one.pts, one.time_s, one.status.value, faces, one.faces_dropped, segment_id)
 
 
-def _face_rows(media_analysis_id: int, one: Frame) -> Iterator[tuple[Any, ...]]:
+def face_rows(media_analysis_id: int, one: Frame) -> Iterator[tuple[Any, ...]]:
+    """A frame's faces by FACE_COLUMNS."""
     for number, found in enumerate(one.faces):
         yield (media_analysis_id, one.pts, number, one.time_s, *_face_values(found))
 
@@ -139,17 +142,50 @@ def _names(columns: Sequence[str]) -> str:
 
 
 def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> int:
-    """COPY knows no ON CONFLICT: into a temporary table first, then over in the same transaction."""
+    """COPY straight into the table. It knows no ON CONFLICT: where a row is there already, by a table of its own."""
+    import psycopg
+
+    driver: Any = connection.connection.driver_connection
+    try:
+        try:
+            with driver.transaction():  # a savepoint: ours is open
+                _stream(driver, table.name, columns, rows)
+        except psycopg.errors.UniqueViolation:
+            return _copy_over(connection, table, columns, rows)
+    except psycopg.Error as error:  # which SQLAlchemy did not see
+        raise meaning_of(error) from error
+    return len(rows)
+
+
+def _copy_over(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> int:
+    """Into a temporary table first, then over in the same transaction, but for what is there."""
     names = _names(columns)
     temporary = f"incoming_{table.name}"
     connection.exec_driver_sql(
         f'CREATE TEMP TABLE "{temporary}" ON COMMIT DROP AS SELECT {names} FROM "{table.name}" WITH NO DATA'  # noqa: S608
     )
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f'COPY "{temporary}" ({names}) FROM STDIN') as copy:
-        for row in rows:
-            copy.write_row(row)
+    _stream(connection.connection.driver_connection, temporary, columns, rows)
     inserted = connection.exec_driver_sql(
         f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM "{temporary}" ON CONFLICT DO NOTHING'  # noqa: S608
     )
     return inserted.rowcount
+
+
+def _stream(driver: Any, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    """COPY in its binary form, for which numbers are not written out as text."""
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f'COPY "{table}" ({_names(columns)}) FROM STDIN (FORMAT BINARY)') as copy,
+    ):
+        copy.set_types([_WIRE.get(column, "float8") for column in columns])
+        for row in rows:
+            copy.write_row(row)
+
+
+_WIRE = (
+    dict.fromkeys(("media_analysis_id", "pts", "segment_id"), "int8")
+    | dict.fromkeys(("face", "faces", "faces_dropped"), "int4")
+    | dict.fromkeys(("status", "dominant", "attributes"), "text")
+    | {"appearance": "bytea"}
+)
+"""PostgreSQL's types of our columns, where they are no double precision."""

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from db.records import Face, Fence, Frame, Problem, SegmentCommit, SegmentFailure
+from db.results import COPY_ROWS
 from db.schema import segment
 from db.states import FrameStatus, SegmentState
 from db.store import Store
@@ -285,6 +286,19 @@ def test_any_text_of_a_failure_can_be_stored(store: Store, text: str) -> None:
     store.segments.fail([SegmentFailure(claimed.fence, Problem("x", text, text))])
     ((reason,),) = rows(store, "SELECT error_reason FROM segment")
     assert reason.startswith(text[:3])
+
+
+def test_a_large_commit_leaves_alone_what_is_there_already(store: Store) -> None:
+    """Two segments that sampled one frame: COPY alone would refuse all of them."""
+    admit(store, start(store), video("a.mp4", segments=2))
+    first, second = store.segments.claim("w", 60, 2)
+    rows_each = COPY_ROWS + 10
+    for claimed, begin in ((first, 0), (second, rows_each - 1)):
+        frames = tuple(Frame(pts, pts / 1000, ()) for pts in range(begin, begin + rows_each))
+        (outcome,) = store.segments.commit([SegmentCommit(claimed.fence, frames)])
+        assert outcome.accepted
+    assert rows(store, "SELECT count(*), count(DISTINCT pts) FROM frame") == [(2 * rows_each - 1,) * 2]
+    assert counters(store) == counted_truth(store)
 
 
 def test_a_claim_of_a_photo_takes_photos_along_and_no_video(store: Store) -> None:
