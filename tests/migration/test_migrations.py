@@ -83,9 +83,25 @@ def test_sqlite_tables_are_made_by_the_declared_statements(database_url: str, em
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_new_sqlite_file_is_what_all_migrations_come_to(database_url: str, empty_database_url: str) -> None:
+    Store.open(empty_database_url, create=True).close()
+    select = sa.text("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name")
+    found = []
+    for url in (database_url, empty_database_url):
+        with engine_of(url) as engine, reading(engine) as connection:
+            made = {row[:3]: _words(row.sql or "") for row in connection.execute(select)}
+            marks = [connection.exec_driver_sql(f"PRAGMA {one}").scalar() for one in ("application_id", "user_version")]
+            rows_of = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
+            found.append((made, marks, [tuple(row) for row in rows_of]))
+    assert found[0] == found[1]
+    assert len(found[0][0]) > 30
+
+
 def _words(sql: str) -> list[str]:
     """The parts of a CREATE statement whatever their order: constraints may be declared in any."""
-    return sorted(part.strip(" ()") for part in sql.replace("\t", " ").replace("\n", " ").split(", "))
+    plain = " ".join(sql.split()).replace("( ", "(").replace(" )", ")")
+    return sorted(part.strip(" ()") for part in plain.split(", "))
 
 
 def test_the_newest_migration_is_the_one_the_code_expects() -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from db import migrate
+from db.engine import dispose, open_engine
 from db.query_postgres import READER_ROLE_SQL
 from db.store import Store
 from tests.support.dbplace import quick_place
@@ -73,9 +75,11 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file to copy."""
+    """An SQLite file to copy, made by the migrations: what a new one is made by is held against them."""
     file = tmp_path_factory.mktemp("template") / "moodreel.db"
-    Store.open(f"sqlite:///{file}", create=True).close()
+    engine = open_engine(f"sqlite:///{file}")
+    migrate.upgrade(engine)
+    dispose(engine)
     return file
 
 
