@@ -118,20 +118,21 @@ def _fetch(
     taken: Sequence[Chosen],
     values: Mapping[str, Any],
 ) -> list[Chosen]:
-    asked = {**values, "most": limit, "taken": [one.id for one in taken]}
-    return [Chosen(*row) for row in connection.execute(_fitting(shape, part), asked)]
+    asked = {**values, "most": limit} | ({"taken": [one.id for one in taken]} if taken else {})
+    return [Chosen(*row) for row in connection.execute(_fitting(shape, part, bool(taken)), asked)]
 
 
 @lru_cache(maxsize=64)
-def _fitting(shape: _Shape, part: _Part) -> sa.Select[Any]:
+def _fitting(shape: _Shape, part: _Part, some_taken: bool) -> sa.Select[Any]:
     fitting = (
         sa.select(segment.c.priority, segment.c.id, segment.c.kind, segment.c.failures)
         .where(runnable, segment.c.not_before.is_(None) | (segment.c.not_before <= now()))
-        .where(segment.c.id.not_in(sa.bindparam("taken", expanding=True)))
         .order_by(segment.c.priority.desc(), segment.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer))
         .with_for_update(skip_locked=True, of=segment)
     )
+    if some_taken:
+        fitting = fitting.where(segment.c.id.not_in(sa.bindparam("taken", expanding=True)))
     if part is _Part.MORE_URGENT:
         fitting = fitting.where(segment.c.priority > sa.bindparam("after_priority"))
     if part is _Part.BEHIND:

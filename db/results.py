@@ -55,8 +55,7 @@ def unsound(frames: Sequence[Frame]) -> Problem | None:
         if not storable_pts(one.pts):
             return _unsound(one)
         for found in one.faces:
-            numbers = (*_known(found), *(found.scores or ()), one.time_s)
-            if not math.isfinite(sum(numbers)) or len(found.scores or EMOTIONS) != len(EMOTIONS):
+            if not math.isfinite(_sum(found) + one.time_s) or len(found.scores or EMOTIONS) != len(EMOTIONS):
                 return _unsound(one)
     return None
 
@@ -101,7 +100,10 @@ def face_rows(media_analysis_id: int, one: Frame) -> Iterator[tuple[Any, ...]]:
 def _face_values(found: Face) -> tuple[Any, ...]:
     scores = found.scores
     return (
-        *_box(found),
+        found.box_x,
+        found.box_y,
+        found.box_width,
+        found.box_height,
         found.confidence,
         dominant(scores),
         *(_NO_SCORES if scores is None else scores),
@@ -112,13 +114,10 @@ def _face_values(found: Face) -> tuple[Any, ...]:
     )
 
 
-def _box(found: Face) -> tuple[float, float, float, float]:
-    return (found.box_x, found.box_y, found.box_width, found.box_height)
-
-
-def _known(found: Face) -> tuple[float, ...]:
-    confidence = () if found.confidence is None else (found.confidence,)
-    return (*_box(found), *confidence, *(found.landmarks or ()))
+def _sum(found: Face) -> float:
+    """Of all numbers of a face that are known: finite where each is."""
+    box = found.box_x + found.box_y + found.box_width + found.box_height
+    return box + (found.confidence or 0.0) + sum(found.landmarks or ()) + sum(found.scores or ())
 
 
 def _insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> int:
