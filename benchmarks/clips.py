@@ -65,7 +65,7 @@ def repeat(opening: Path, seconds: float, target: Path) -> Path:
     """The opening's packets again and again, each time later, until the clip is `seconds` long."""
     with av.open(str(opening)) as source, av.open(str(target), "w") as output:
         template = source.streams.video[0]
-        stream = output.add_stream_from_template(template)
+        stream = output.add_stream_from_template(template, opaque=True)  # nothing is encoded: AV1's decoder could not
         packets = [packet for packet in source.demux(template) if packet.size]
         base = template.time_base
         assert base is not None

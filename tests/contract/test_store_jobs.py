@@ -2,6 +2,8 @@
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from db.errors import Ambiguous, NotFound
 from db.records import FilePlace, Frame, Problem, SegmentCommit, SegmentFailure
@@ -304,3 +306,21 @@ def test_times_are_readable_utc_on_either_database(store: Store) -> None:
     ((created,),) = rows(store, sa.select(job.c.created_at))
     assert created.utcoffset().total_seconds() == 0
     assert made.created_at == created.strftime("%Y-%m-%d %H:%M:%S")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reference=st.text(max_size=40) | st.text("0123456789abcdef-%_'\"\\ \0\ud800latest", max_size=40))
+def test_any_text_means_one_job_or_none(store: Store, reference: str) -> None:
+    """None of these is the name of one, whatever the database takes for a pattern."""
+    if not store.jobs.list():
+        start(store, 1)
+    (only,) = store.jobs.list()
+    try:
+        found = store.jobs.find(reference)
+    except NotFound as error:
+        assert error.hint
+    else:
+        wanted = reference.strip().lower()
+        assert found == only
+        assert wanted == "latest" or reference.strip() == only.name or only.id.endswith(wanted)

@@ -30,7 +30,7 @@ def cases() -> Iterator[Case]:
     yield _bomb("png-chunks.png", _png_with_many_chunks, Expect.EITHER)
     yield _bomb("apng.png", partial(_animation, "PNG", 300), Expect.EITHER)
     yield _bomb("frames.webp", partial(_animation, "WEBP", 300), Expect.EITHER)
-    yield _bomb("frames.gif", partial(_gif_of_frames, 200_000))
+    yield _bomb("frames.gif", partial(_gif_of_frames, 1_000_000))
     yield _bomb("pages.tif", partial(_animation, "TIFF", 300), Expect.EITHER)
     yield _bomb("tiff-loop.tif", _tiff_that_loops, Expect.EITHER)
     yield _bomb("tiff-strips.tif", _tiff_of_strips, Expect.EITHER)
@@ -174,7 +174,7 @@ def _mp4_of_fragments() -> bytes:
         box(b"mfhd", bytes(8)),
         box(b"traf", box(b"tfhd", bytes(4), struct.pack(">I", 1)), box(b"trun", bytes(8))),
     )
-    return stock()[".mp4"] + fragment * 100_000
+    return stock()[".mp4"] + fragment * 1_000_000
 
 
 def _mp4_of_tracks(tracks: int) -> bytes:
