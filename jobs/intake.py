@@ -113,10 +113,10 @@ class Intake:
     def _unsettled(self) -> bool:
         return bool(self.walking or self._met or self._contents.busy or self._probes.busy)
 
-    def advance(self) -> None:
+    def advance(self) -> bool:
         """Walk on, collect what was fetched and hashed, admit what is ready; a few hundredths of a second.
 
-        Raises MachineFault where nothing can be fetched to this machine.
+        Returns whether anything was admitted. Raises MachineFault where nothing can be fetched to this machine.
         """
         until = time.monotonic() + TURN_S
         self._pausing = False
@@ -126,7 +126,7 @@ class Intake:
                 self._look_up()
         self._look_up()
         self._collect()
-        self._admit()
+        return self._admit()
 
     def _collect(self) -> None:
         for found, there in self._contents.fetched():
@@ -264,17 +264,18 @@ class Intake:
     def _skip(self) -> None:
         self.skipped += 1
 
-    def _admit(self) -> None:
+    def _admit(self) -> bool:
         late = time.monotonic() - self._last_admission > ADMIT_EVERY_S
         due = self._hurried or late or len(self._ready) >= ADMIT_BATCH
         if not self._ready or not (due or not self._unsettled):
-            return
+            return False
         self._store.intake.remember_hashes(self._digests)
         self._digests.clear()
         batch, self._ready = self._ready, []
         self._store.intake.admit(self._job.id, batch)
         self._last_admission = time.monotonic()
         self._hurried = False
+        return True
 
     def admit_nothing_found(self) -> None:
         """When a whole walk met nothing to analyse, say so for every path that was named: silence is no answer."""

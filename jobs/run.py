@@ -133,7 +133,8 @@ class Runner:
     def _walk_on(self) -> None:
         if self._intake is None or self._sealed:
             return
-        self._intake.advance()
+        if self._intake.advance():
+            self._clock.dry_until = 0.0  # there may be work again
         if self._intake.finished:
             self._seal(self._intake)
 
