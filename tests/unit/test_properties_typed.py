@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from db.query_params import read_value
+from db.text import storable
 from jobs.discover import Filters
 from jobs.errors import UsageError
 from jobs.manifest import read_manifest
@@ -125,14 +126,15 @@ def test_an_address_has_a_host_and_no_password(text: str) -> None:
 
 
 @given(st.text(max_size=40) | st.text("0123456789.e-+_infaNx", max_size=20))
-def test_a_parameter_is_a_text_or_a_number_that_a_database_takes(text: str) -> None:
+def test_a_parameter_is_a_text_and_a_number_that_a_database_takes(text: str) -> None:
     value = read_value(text)
-    if isinstance(value, float):
-        assert math.isfinite(value)
-    if isinstance(value, int):
-        assert -(2**63) <= value < 2**63
-    if isinstance(value, str):
-        assert value == text
+    if value.number is not None:
+        assert float(text) == float(value.number)
+        assert math.isfinite(value.number)
+    if isinstance(value.number, int):
+        assert -(2**63) <= value.number < 2**63
+    if not text.startswith("'"):
+        assert value.text == storable(text)
 
 
 NUMBERS = ("workers", "child_memory_mb", "child_timeout_s", "lease_s", "cache_mb", "service_timeout_s")
