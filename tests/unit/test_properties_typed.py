@@ -125,7 +125,11 @@ def test_an_address_has_a_host_and_no_password(text: str) -> None:
     assert found is None or (found.host and not found.userinfo and found.scheme in ("http", "https"))
 
 
-@given(st.text(max_size=40) | st.text("0123456789.e-+_infaNx", max_size=20))
+@given(
+    st.text(max_size=40) | st.text("0123456789.e-+_infaNx", max_size=20) | st.integers().map(str) | st.floats().map(str)
+)
+@example("1.5")
+@example("-7")
 def test_a_parameter_is_a_text_and_a_number_that_a_database_takes(text: str) -> None:
     value = read_value(text)
     if value.number is not None:
