@@ -155,31 +155,27 @@ def _fitting(shape: _Shape, part: _Part, some_taken: bool) -> sa.Select[Any]:
         fitting = fitting.where(segment.c.id.in_(sa.bindparam("ids", expanding=True)))
     if shape.kind is not None:
         fitting = fitting.where(segment.c.kind == shape.kind)
-    return fitting.where(*_within(shape)) if shape.within_reach else fitting
-
-
-def _within(shape: _Shape) -> Iterable[sa.ColumnElement[bool]]:
-    """That a segment's file lies below one of the roots and its analysis is none of those refused."""
-    yield _lies_below(sa.bindparam("roots", expanding=True))
-    if shape.some_refused:
-        yield analysis_of_segment.not_in(sa.bindparam("refused", expanding=True))
+    if not shape.within_reach:
+        return fitting
+    refused: Any = sa.bindparam("refused", expanding=True) if shape.some_refused else None
+    return fitting.where(*_among(sa.bindparam("roots", expanding=True), refused))
 
 
 def within(reach: Reach) -> Iterable[sa.ColumnElement[bool]]:
-    """The same of one reach."""
-    yield _lies_below(reach.roots)
-    if reach.refused:
-        yield analysis_of_segment.not_in(reach.refused)
+    """That a segment's file lies below one of the roots and its analysis is none of those refused."""
+    return _among(reach.roots, reach.refused or None)
 
 
-def _lies_below(roots: Any) -> sa.ColumnElement[bool]:
+def _among(roots: Any, refused: Any) -> Iterable[sa.ColumnElement[bool]]:
     held = (
         sa.select(sa.literal(1))
         .where(job_file.c.media_analysis_id == segment.c.media_analysis_id, job_file.c.root.in_(roots))
         .limit(1)
         .scalar_subquery()
     )
-    return held == 1
+    yield held == 1
+    if refused is not None:
+        yield analysis_of_segment.not_in(refused)
 
 
 URL_STARTS = (b"s3://", b"gs://", b"gcs://", b"az://", b"abfs://")

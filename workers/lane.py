@@ -63,6 +63,7 @@ class Account:
             case Analysed(index, result):
                 whole = joined(self._enclosed, result) if index == self._last else result
                 self._answered.add(index)
+                self._enclosed = []  # which may be a gigabyte
                 return ItemDone(self.task, index, whole)
             case Piece() | Drawn():
                 return self._take_drawn(reply)

@@ -3,17 +3,19 @@
 import socket
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.acceptance.folders import write_photo
-from tests.acceptance.runs import sql
+from tests.acceptance.runs import sql, wait_until
 from tests.hostile.canary import canary
 from tests.hostile.case import Bait, Case, Expect
-from tests.hostile.course import LOOKS, Outcome, corpus, judged, run, secrets_in
+from tests.hostile.clock import Lap
+from tests.hostile.course import LOOKS, Outcome, Seen, corpus, judged, run, secret_video, secrets_in
 from tests.hostile.watch import Watched
 
 EVERY = 23
@@ -41,6 +43,31 @@ def test_nothing_escapes_from_files_made_to_do_harm(outcome: Outcome) -> None:
     assert {"path.link_outside", "media.not_media", "media.corrupt"} <= outcome.refused.keys()
 
 
+FOOLED = {
+    b"lists/hls-file.m3u8": {},
+    b"lists/ffconcat-beside.mp4": {},
+    b"lists/ffconcat-beside": {},
+    b"streams/dref-alis.mp4": {"enable_drefs": "1", "use_absolute_path": "1"},
+    b"streams/dref-alis-beside.mov": {"enable_drefs": "1"},
+}
+"""Files of the corpus, and the options by which a reader without our guards is led by them to the secret."""
+
+
+@pytest.mark.parametrize("name", FOOLED, ids=lambda name: name.decode())
+def test_what_reaches_for_the_secret_gets_it_from_a_reader_without_guards(name: bytes, tmp_path: Path) -> None:
+    """Else that we open nothing would prove nothing."""
+    bait = Bait(1, 2, secret_video(tmp_path / "secret" / "secret.mp4"))
+    for case in corpus(bait):
+        if case.name == name or case.name.endswith(bait.BESIDE.encode()):
+            path = tmp_path / "media" / case.name.decode()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            case.write(path)
+    with av.open(str(tmp_path / "media" / name.decode()), options=FOOLED[name]) as container:
+        shown = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    red, green, blue = map(int, shown[90, 10])
+    assert min(red, blue) - green > 150, "the magenta of the secret"
+
+
 def test_the_corpus_is_large_and_every_name_is_there_once() -> None:
     names = Counter(case.name for case in corpus(Bait(1, 2, Path("/nowhere/secret.mp4"))))
     assert sum(names.values()) > 1500
@@ -53,8 +80,7 @@ def test_a_call_to_a_canary_is_noticed() -> None:
             sender.sendto(b"hello", ("127.0.0.1", told.udp_port))
         with pytest.raises(OSError, match=r"."):
             urllib.request.urlopen(f"http://127.0.0.1:{told.http_port}/x", timeout=10)
-        while len(told.heard) < 2:
-            pass
+        wait_until(lambda: len(told.heard) == 2)
     assert sorted(one[:6] for one in told.heard) == [b"http G", b"udp he"]
 
 
@@ -69,8 +95,8 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def faults(folder: Path, case: Case, ran: Watched, *heard: bytes) -> set[str]:
-    return {fault.what for fault in judged(folder, [case], ran, heard, []).faults}
+def faults(folder: Path, case: Case, ran: Watched, *heard: bytes, laps: Sequence[Lap] = ()) -> set[str]:
+    return {fault.what for fault in judged(folder, [case], Seen(ran, heard, (), laps)).faults}
 
 
 FINE = Watched(1, b"", 1.0)
@@ -83,6 +109,8 @@ def test_each_check_can_fail(ordinary: Path) -> None:
     assert faults(ordinary, GOOD, replace(FINE, most_mb=5000.0)) == {"a child took too much memory"}
     assert faults(ordinary, GOOD, replace(FINE, code=None)) == {"the run did not end as it should"}
     assert faults(ordinary, GOOD, replace(FINE, said=b"\x1b[31mpwned-by-a-name")) == {"a name speaks to the terminal"}
+    assert faults(ordinary, GOOD, FINE, laps=[Lap(b"a.jpg", 21.9, 20.0)]) == set()
+    assert faults(ordinary, GOOD, FINE, laps=[Lap(b"a.jpg", 22.1, 20.0)]) == {"a child took too long"}
     assert faults(ordinary, replace(GOOD, frames=2), FINE) == {"an honest file was not analysed"}
     assert faults(ordinary, replace(GOOD, expect=Expect.REFUSED), FINE) == {"a hostile file was not refused"}
     silent = replace(GOOD, name=b"b.jpg", expect=Expect.EITHER)

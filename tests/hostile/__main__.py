@@ -44,6 +44,7 @@ def _told(outcome: Outcome) -> int:
     print(f"analysed   {outcome.analysed}")
     print(f"passed by  {outcome.passed}, whose names and contents claim nothing")
     print(f"memory     {outcome.most_mb:.0f} MB for the largest child")
+    print(f"time       {outcome.longest_s:.1f} s for the longest item")
     print(f"escapes    {len(outcome.faults)}")
     for fault in outcome.faults:
         print(f"             {fault.what}: {fault.detail}")

@@ -1,18 +1,24 @@
 """Small files that unfold to more than anybody has: pixels, frames, streams, text and boxes without end."""
 
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tests.hostile.case import Case, Expect, content, stock
+from workers.video.problems import MAX_PHOTO_PIXELS
 
 HUGE = 65_535
 MIB = 1 << 20
+SIDE = math.isqrt(MAX_PHOTO_PIXELS)
+UNDER = {"png": "RGBA", "jpg": "RGB", "jpeg": "CMYK", "tif": "I;16", "tiff": "F", "bmp": "L", "webp": "RGBA"}
+"""As many pixels as are allowed, in modes that take much to become colours."""
 
 
 def cases() -> Iterator[Case]:
@@ -25,6 +31,9 @@ def cases() -> Iterator[Case]:
     for name in ("jpg", "gif", "webp", "heic", "avif"):
         yield _bomb(f"{name}-65535.{name}", partial(_resized_header, f".{name}"))
     yield _bomb("png-exact.png", partial(_png_that_unfolds, 16_000, 16_000))
+    for kind, mode in UNDER.items():
+        yield _bomb(f"under-{mode.replace(';', '-')}.{kind}", partial(_under_the_limit, kind, mode), Expect.EITHER)
+    yield _bomb("under-thread.png", partial(_png_that_unfolds, 99_999_999, 1), Expect.EITHER)
     for chunk in (b"zTXt", b"iTXt", b"iCCP", b"eXIf"):
         yield _bomb(f"png-{chunk.decode()}.png", partial(_png_with_text, chunk), Expect.EITHER)
     yield _bomb("png-chunks.png", _png_with_many_chunks, Expect.EITHER)
@@ -74,6 +83,15 @@ def _png_that_unfolds(width: int, height: int) -> bytes:
     for _ in range(height):
         parts.append(packer.compress(row))
     return _png(width, height, png_chunk(b"IDAT", b"".join([*parts, packer.flush()])))
+
+
+def _under_the_limit(kind: str, mode: str) -> bytes:
+    """The largest picture that we promise to read: what is allowed must not be what ends a child, nor the machine."""
+    stream = BytesIO()
+    form = {"jpg": "JPEG", "tif": "TIFF"}.get(kind, kind.upper())
+    packed: dict[str, Any] = {"compression": "tiff_adobe_deflate"} if form == "TIFF" else {}
+    Image.new(mode, (SIDE, SIDE)).save(stream, form, **packed)
+    return stream.getvalue()
 
 
 def _png_with_text(chunk: bytes) -> bytes:

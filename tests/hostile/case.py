@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -48,6 +50,13 @@ class Bait:
     udp_port: int
     secret: Path
     """A video outside of the folder, full of a face that nothing in the folder shows."""
+
+    BESIDE: ClassVar[str] = "secret.bait"
+    """A copy of it in folders of the corpus, which the run is told to leave out: for lists that reach no further."""
+
+    def beside(self, folder: str) -> "Case":
+        """That copy."""
+        return Case(f"{folder}/{self.BESIDE}".encode(), partial(copy, self.secret), Expect.PASSED)
 
     @property
     def url(self) -> str:

@@ -19,12 +19,15 @@ from tests.acceptance.runs import sql
 from tests.hostile import bombs, damage, metadata, names, places, playlists, streams
 from tests.hostile.canary import canary
 from tests.hostile.case import Bait, Case, Expect
+from tests.hostile.clock import Lap, laps
 from tests.hostile.names import MARKER
 from tests.hostile.watch import Watched, watched
+from workers.limits import ChildLimits
 
 CODE = re.compile(r"^\| `([a-z]+\.[a-z_]+)` \|", re.MULTILINE)
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "reference" / "problems.md"
 CHILD_MB, CHILD_S = 1024, 20
+LIMITS = ChildLimits(memory_mb=CHILD_MB, timeout_s=CHILD_S)
 SLACK = 1.1
 """What a child may exceed its limits by."""
 LATER = (
@@ -58,6 +61,8 @@ class Outcome:
     passed: int = 0
     most_mb: float = 0.0
     wall_s: float = 0.0
+    longest_s: float = 0.0
+    """Over one file, or one segment of it."""
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -75,7 +80,7 @@ def corpus(bait: Bait, seed: int = 1, every: int = 64, flips: int = 10) -> Itera
 
 def run(folder: Path, make: Callable[[Bait], Iterator[Case]], timeout_s: float, show: Callable[[str], None]) -> Outcome:
     """Write a corpus into `folder`, run over it, and look at all that it left."""
-    secret = _secret(folder / "secret" / "secret.mp4")
+    secret = secret_video(folder / "secret" / "secret.mp4")
     with canary() as heard:
         cases = list(make(Bait(heard.http_port, heard.udp_port, secret)))
         show(f"writing {len(cases)} files ...")
@@ -85,22 +90,48 @@ def run(folder: Path, make: Callable[[Bait], Iterator[Case]], timeout_s: float, 
         database = ("--database", f"sqlite:///{folder}/moodreel.db")
         with _growing(media):
             ran = watched(
-                ["run", media, "--every", "1s", "--workers", "2", *database],
+                [
+                    "run",
+                    media,
+                    "--every",
+                    "1s",
+                    "--workers",
+                    "2",
+                    "--exclude",
+                    f"*{Path(Bait.BESIDE).suffix}",
+                    *database,
+                ],
                 folder,
                 timeout_s,
                 MOODREEL_CHILD_MEMORY_MB=str(CHILD_MB),
                 MOODREEL_CHILD_TIMEOUT_S=str(CHILD_S),
             )
         told = [watched([*words, *database], folder, LATER_S) for words in LATER]
-    return judged(folder, cases, ran, heard.heard, told)
+        show("timing a child over each of them ...")
+        timed = list(laps(media, [case.name for case in cases if opened(case)], LIMITS))
+    return judged(folder, cases, Seen(ran, heard.heard, told, timed))
 
 
-def judged(
-    folder: Path, cases: Sequence[Case], ran: Watched, heard: Sequence[bytes], later: Sequence[Watched]
-) -> Outcome:
+def opened(case: Case) -> bool:
+    """Whether a run hands the file to a child, as far as its place tells: links are timed where they lead to."""
+    return case.name.partition(b"/")[0] != b"places"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that was seen of a corpus: the run, what the canaries heard, later commands, and each file's time."""
+
+    ran: Watched
+    heard: Sequence[bytes] = ()
+    later: Sequence[Watched] = ()
+    laps: Sequence[Lap] = ()
+
+
+def judged(folder: Path, cases: Sequence[Case], seen: Seen) -> Outcome:
     """What came of the run, and of what was asked after it, with every fault."""
+    ran = seen.ran
     outcome = Outcome(len(cases), most_mb=ran.most_mb, wall_s=ran.wall_s)
-    outcome.faults += [Fault("a canary was called", str(one)) for one in heard]
+    outcome.faults += [Fault("a canary was called", str(one)) for one in seen.heard]
     outcome.faults += [Fault("a child had a socket", one) for one in sorted(ran.sockets)]
     if ran.most_mb > SLACK * CHILD_MB:
         outcome.faults.append(Fault("a child took too much memory", f"{ran.most_mb:.0f} MB of {CHILD_MB}"))
@@ -111,8 +142,14 @@ def judged(
     secret = folder / "secret" / "secret.mp4"
     sha256 = hashlib.sha256(secret.read_bytes()).hexdigest()
     outcome.faults += secrets_in(sha256, looks_of(secret, folder), database)
-    outcome.faults += [Fault("a later command failed", repr(one.said[-300:])) for one in later if one.code]
-    outcome.faults += _raw([one.said for one in (ran, *later)], folder / "report.html")
+    outcome.faults += [Fault("a later command failed", repr(one.said[-300:])) for one in seen.later if one.code]
+    outcome.faults += [
+        Fault("a child took too long", f"{lap.name!r}: {lap.took_s:.1f} s of {lap.may_take_s:.1f}")
+        for lap in seen.laps
+        if lap.took_s > SLACK * lap.may_take_s
+    ]
+    outcome.longest_s = max((lap.took_s for lap in seen.laps), default=0.0)
+    outcome.faults += _raw([one.said for one in (ran, *seen.later)], folder / "report.html")
     return outcome
 
 
@@ -217,7 +254,7 @@ def _write(media: Path, cases: Sequence[Case]) -> None:
         case.write(path)
 
 
-def _secret(path: Path) -> Path:
+def secret_video(path: Path) -> Path:
     """A face on magenta for a second, larger than any other here."""
     path.parent.mkdir(parents=True)
     with av.open(str(path), "w") as output:

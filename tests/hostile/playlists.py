@@ -28,6 +28,7 @@ SUBTITLES = {
 
 def cases(bait: Bait) -> Iterator[Case]:
     """Every text by every name, and behind every head."""
+    yield from (bait.beside("lists"), bait.beside("polyglots"))
     for kind, text in _texts(bait).items():
         data = text.encode()
         for ending in ENDINGS:
@@ -65,6 +66,7 @@ def _texts(bait: Bait) -> dict[str, str]:
             "</AdaptationSet></Period></MPD>"
         ),
         "dash-file": f"<MPD><Period><BaseURL>{secret.as_uri()}</BaseURL></Period></MPD>",
+        "ffconcat-beside": f"ffconcat version 1.0\nfile {bait.BESIDE}\n",
         "ffconcat": f"ffconcat version 1.0\nfile ../../{secret.parent.name}/{secret.name}\n",
         "ffconcat-path": f"ffconcat version 1.0\nfile '{secret}'\n",
         "ffconcat-http": f"ffconcat version 1.0\nfile {url}.mp4\n",

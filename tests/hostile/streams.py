@@ -9,11 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import av
+import numpy as np
 
 from tests.clips import Clip, make
 from tests.hostile.bombs import box
 from tests.hostile.case import Bait, Case, Expect, content, stock
 
+WIDE = 8192
+LARGEST = (("largest.mp4", "libx264", 4608), ("largest.mkv", "mjpeg", 4608), ("above.mp4", "libx264", 4640))
+"""Three frames as large as we promise to read, and some rows more."""
 CENTURY_S = 100 * 365 * 86_400
 
 
@@ -25,6 +29,8 @@ def cases(bait: Bait) -> Iterator[Case]:
     )
     yield _case("codec-changes.ts", partial(_joined, Clip("a.ts", frames=30), Clip("b.ts", "mpeg2video", frames=30)))
     yield _case("again.ts", lambda: stock()[".ts"] * 200)
+    for name, codec, height in LARGEST:
+        yield _case(name, partial(_plain, name, codec, height))
     yield _case("tiny.mp4", partial(_made, Clip("t.mp4", frames=3, size=(2, 2))))
     stamps: dict[str, Callable[[int], int]] = {
         "gap-of-a-century": lambda number: 40 * number if number < 15 else 1000 * CENTURY_S + 40 * number,
@@ -49,11 +55,13 @@ def cases(bait: Bait) -> Iterator[Case]:
         "url-http": box(b"url ", bytes(4), bait.url.encode() + b"\0"),
         "url-file": box(b"url ", bytes(4), bait.secret.as_uri().encode() + b"\0"),
         "urn": box(b"urn ", bytes(4), b"x\0" + bait.secret.as_uri().encode() + b"\0"),
-        "alis": _alias(bait.secret),
+        "alis": _alias(str(bait.secret)),
+        "alis-beside": _alias(f"/{bait.BESIDE}", levels=1),
     }
+    yield bait.beside("streams")
     for name, reference in references.items():
         for ending in (".mp4", ".mov"):
-            yield _case(f"dref-{name}{ending}", partial(_referring, ending, reference))
+            yield _case(f"dref-{name}{ending}", partial(_referring, bait.secret, reference))
 
 
 def _case(name: str, make_it: Callable[[], bytes]) -> Case:
@@ -63,6 +71,24 @@ def _case(name: str, make_it: Callable[[], bytes]) -> Case:
 def _made(clip: Clip) -> bytes:
     with TemporaryDirectory(prefix="moodreel-hostile-") as folder:
         return make(clip, Path(folder)).read_bytes()
+
+
+def _plain(name: str, codec: str, height: int) -> bytes:
+    """Gray frames of that height."""
+    with TemporaryDirectory(prefix="moodreel-hostile-") as folder:
+        path = Path(folder) / name
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream(codec, rate=25)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height = WIDE, height
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            stream.codec_context.options = {"preset": "ultrafast", "threads": "1"} if codec == "libx264" else {}
+            gray = av.VideoFrame.from_ndarray(np.full((height, WIDE, 3), 128, np.uint8), format="bgr24")
+            for number in range(3):
+                gray.pts, gray.time_base = number, Fraction(1, 25)
+                output.mux(stream.encode(gray))
+            output.mux(stream.encode(None))
+        return path.read_bytes()
 
 
 def _joined(*clips: Clip) -> bytes:
@@ -98,33 +124,36 @@ def _patched(kind: bytes, offset: int, value: int) -> bytes:
     return data[: at + 4 + offset] + struct.pack(">I", value) + data[at + 8 + offset :]
 
 
-def _referring(ending: str, reference: bytes) -> bytes:
-    """A sound file whose one data reference leads elsewhere; boxes around it grow with it, offsets do not."""
-    data = stock()[ending]
-    at = data.index(b"dref") - 4
-    old = struct.unpack(">I", data[at : at + 4])[0]
+def _referring(secret: Path, reference: bytes) -> bytes:
+    """The header of the secret alone, whose samples lie in another file: where they lie in it, it says as ever."""
+    data = secret.read_bytes()
+    start = bytes(data[: struct.unpack(">I", data[:4])[0]])
+    header = next(data[at : at + size] for at, size, kind in _boxes(data) if kind == b"moov")
+    at = header.index(b"dref") - 4
+    old = struct.unpack(">I", header[at : at + 4])[0]
     new = box(b"dref", bytes(4), struct.pack(">I", 1), reference)
-    changed = bytearray(data[:at] + new + data[at + old :])
-    for kind in (b"moov", b"trak", b"mdia", b"minf", b"dinf"):
+    changed = bytearray(header[:at] + new + header[at + old :])
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"dinf"):  # boxes around it grow with it
         place = changed.index(kind) - 4
-        changed[place : place + 4] = struct.pack(
-            ">I", struct.unpack(">I", changed[place : place + 4])[0] + len(new) - old
-        )
-    return bytes(changed)
+        grown = struct.unpack(">I", changed[place : place + 4])[0] + len(new) - old
+        changed[place : place + 4] = struct.pack(">I", grown)
+    return start + bytes(changed)
 
 
-def _alias(secret: Path) -> bytes:
-    """An alias record that names a path (QuickTime File Format, `alis`), as libavformat's mov demuxer reads it."""
-    path = str(secret).encode()
-    volume, name = b"\0" * 28, secret.name.encode()[:63]
-    record = (
-        bytes(10)
-        + volume
-        + bytes(12)
-        + bytes((len(name),))
-        + name.ljust(63, b"\0")
-        + bytes(16)
-        + struct.pack(">hh", -1, -1)
-    )
-    record += bytes(16) + struct.pack(">hH", 18, len(path)) + path + bytes(len(path) % 2) + struct.pack(">hH", -1, 0)
+def _boxes(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Offset, size and kind of the outermost boxes."""
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        yield at, size, kind
+        at += max(8, size)
+
+
+def _alias(path: str, levels: int = -1) -> bytes:
+    """An alias record (QuickTime File Format, `alis`): an absolute path, or one so many levels up and down."""
+    raw = path.encode()
+    name = raw.rpartition(b"/")[2][:63]
+    record = bytes(10) + bytes(28) + bytes(12) + bytes((len(name),)) + name.ljust(63, b"\0") + bytes(16)
+    record += struct.pack(">hh", levels, levels) + bytes(16)
+    record += struct.pack(">hH", 2, len(raw)) + raw + bytes(len(raw) % 2) + struct.pack(">hH", -1, 0)
     return box(b"alis", bytes(4), record)

@@ -301,6 +301,13 @@ def test_a_face_that_is_only_confused_has_no_scores() -> None:
     assert amazons().scores is None
 
 
+@pytest.mark.parametrize("side", ["Left", "Top", "Width", "Height"])
+def test_a_box_larger_than_any_number_of_pixels_is_nonsense(side: str) -> None:
+    box = {"Left": 0.1, "Top": 0.1, "Width": 0.5, "Height": 0.5} | {side: 1e308}
+    with pytest.raises(Nonsense):
+        rekognition_answer.answer_of({"FaceDetails": [{"BoundingBox": box}]}, (200, 100), ())
+
+
 @given(JSON)
 def test_rekognitions_answer_is_faces_or_nonsense(content: Any) -> None:
     for answer in ({"FaceDetails": content}, {"FaceDetails": [content]}, {}):

@@ -112,7 +112,7 @@ def _face(raw: Mapping[str, Any], size: tuple[int, int], fields: Sequence[str]) 
         extra["Emotions"] = theirs
     confidence = raw.get("Confidence")
     return ServiceFace(
-        box_xywh=(left * size[0], top * size[1], width * size[0], height * size[1]),
+        box_xywh=(_pixels(left, size[0]), _pixels(top, size[1]), _pixels(width, size[0]), _pixels(height, size[1])),
         scores=_scores(emotions),
         attributes=json.dumps(extra, sort_keys=True, allow_nan=False) if extra else None,
         confidence=None if confidence is None else min(max(_number(confidence) / 100, 0.0), 1.0),
@@ -130,10 +130,15 @@ def _scores(emotions: Mapping[str, float]) -> tuple[float, ...] | None:
 
 
 def _landmarks(raw: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> Landmarks | None:
-    at = {one["Type"]: (_number(one["X"]) * size[0], _number(one["Y"]) * size[1]) for one in raw}
+    at = {one["Type"]: (_pixels(_number(one["X"]), size[0]), _pixels(_number(one["Y"]), size[1])) for one in raw}
     if not all(name in at for name in _POINTS):
         return None
     return tuple(value for name in _POINTS for value in at[name])  # type: ignore[return-value]
+
+
+def _pixels(share: float, length: int) -> float:
+    """A share of a side in pixels, which a number near the largest is none of."""
+    return _number(share * length)
 
 
 def _number(value: Any) -> float:
