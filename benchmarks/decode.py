@@ -5,8 +5,8 @@
 Every contestant is given one thread and converts just the frames it was asked for, where its interface allows that.
 `needed` is the floor: a bare decoder is fed the packets of the plan, from memory, and the frames are converted; what we
 take beyond it is finding out which packets those are, and reading them. Contestants take turns, and the best of three
-rounds counts; who decodes everything, or nearly, has one. Ours must be the frames of a full decode, bit for bit. Exits with 1 where
-a target is missed.
+rounds counts; who decodes everything, or nearly, has one. Ours must be the frames of a full decode, bit for bit. Exits
+with 1 where a target is missed.
 """
 
 import argparse
