@@ -35,6 +35,9 @@ class Seen:
     """What the callers of one process saw; times are of the system's monotonic clock."""
 
     granted: list[float] = field(default_factory=list)
+    """When a caller heard that its call may leave."""
+    asked: list[float] = field(default_factory=list)
+    """When it had put that question: the gate granted in between."""
     throttled: list[float] = field(default_factory=list)
     later: list[float] = field(default_factory=list)
     paces: list[tuple[float, float]] = field(default_factory=list)
@@ -67,6 +70,7 @@ def _call(users: Users, gate: RateGate, seen: Seen, over: threading.Event) -> No
                 seen.later.append(now)
                 over.wait(min(turn.wait_s, 1.0))
                 continue
+            seen.asked.append(turn.at)
             seen.granted.append(now)
             gate.answered(turn, _outcome(client, users.service_url, seen))
             if not seen.paces or seen.paces[-1][1] != gate.pace_per_s:
