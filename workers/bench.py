@@ -46,14 +46,12 @@ class Bench:
         self._honest_until = (
             time.monotonic() + sum(deadline_s(item, limits) for item in assignment.request.items) + GRACE_S
         )
-        before: Event | None = None
         fault: MachineFault | None = None
         self._is_working = True
         try:
             for event in self.lane.run(Task(next(self._numbers), assignment.request)):
-                fault = self._settle(assignment, event, child_died=isinstance(before, ItemFailed)) or fault
+                fault = self._settle(assignment, event) or fault
                 self.desk.turn()
-                before = event
         except (ChildCannotStart, ChildStopped):
             self.desk.untouched(assignment.claims)
             raise
@@ -76,7 +74,7 @@ class Bench:
         self.desk.withdraw(segment_ids=[fence.segment_id for fence in over if fence in self._unwanted])
         self._unwanted = over
 
-    def _settle(self, assignment: Assignment, event: Event, *, child_died: bool) -> MachineFault | None:
+    def _settle(self, assignment: Assignment, event: Event) -> MachineFault | None:
         """Write down what an event means; the fault of the machine, where it is to blame."""
         match event:
             case ItemDone(_, index, SegmentResult() as result):
@@ -86,7 +84,7 @@ class Bench:
                 return MachineFault(problem.reason, problem.hint)
             case ItemFailed(_, index, problem):
                 self.desk.failed(assignment.claims[index], problem)
-            case TaskEnded(_, untouched):
+            case TaskEnded(_, untouched, child_died):
                 left = [assignment.claims[index] for index in untouched]
                 (self.desk.keep if child_died else self.desk.untouched)(left)
         return None

@@ -43,6 +43,7 @@ from workers.messages import (
     Request,
     SegmentWork,
     Started,
+    Together,
     decode_request,
     encode,
 )
@@ -165,7 +166,7 @@ def _analyse_photos(photos: Sequence[tuple[int, SegmentWork]], toolbox: "Toolbox
     from workers.pipeline import Looked, look_at
     from workers.scoring.batches import Pool
 
-    pool = Pool()
+    pool = Pool(together=lambda: send(Together()))
     waiting: list[tuple[int, Looked]] = []
 
     def look(index: int, work: SegmentWork) -> None:
@@ -173,6 +174,8 @@ def _analyse_photos(photos: Sequence[tuple[int, SegmentWork]], toolbox: "Toolbox
 
     for index, work in photos:
         attempt(index, partial(look, index, work), send)
+    if waiting:
+        send(Together())
     for index, looked in waiting:
         answer_with(index, partial(_analysed, index, looked), send)
 

@@ -2,8 +2,8 @@
 
 For each item in order: Started, any number of Progress and of Enclosed or Piece that the work asks for, then exactly
 one answer of the request's kind, which fits what was enclosed; at the end BatchDone. Photos may be begun one after the
-other before they are answered, in any order. A child that was taken over by a hostile file gains nothing by saying
-more, less or something else.
+other before they are answered, in any order; Together may be said of them. A child that was taken over by a hostile
+file gains nothing by saying more, less or something else.
 """
 
 from collections.abc import Iterator
@@ -29,6 +29,7 @@ from workers.messages import (
     Request,
     SegmentWork,
     Started,
+    Together,
 )
 
 
@@ -64,6 +65,8 @@ class Dialogue:
                 self._expect(index == self._begun < len(self._items) and self._may_begin(index), reply)
                 self._open[index] = Tally(_give(self._items[index]))
                 self._begun += 1
+            case Together():
+                self._expect(bool(self._open) and all(_may_wait(self._items[one]) for one in self._open), reply)
             case Progress(index):
                 self._expect(self._is_in_hand(index), reply)
             case Enclosed(index, part):

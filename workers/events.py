@@ -63,10 +63,12 @@ class ItemFailed:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnded:
-    """Nothing more will be heard of a task. `untouched` items were never tried and cost nothing."""
+    """Nothing more will be heard of a task. `untouched` items were not tried, or not to their end, and cost nothing."""
 
     task: Task
     untouched: tuple[int, ...] = ()
+    child_died: bool = False
+    """Over one of its items: those left are to be tried one by one."""
 
 
 @dataclass(frozen=True, slots=True)

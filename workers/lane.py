@@ -22,6 +22,7 @@ from workers.messages import (
     Progress,
     Reply,
     Started,
+    Together,
 )
 from workers.process import ChildProcess
 
@@ -42,6 +43,8 @@ class Account:
         self._answered: set[int] = set()
         self._last: int | None = None
         """The item begun last."""
+        self._together = False
+        """Whether all that were begun and not answered are in hand, not the last one alone."""
         self._frames = 0
         self._enclosed: list[Enclosures] = []
 
@@ -54,7 +57,9 @@ class Account:
         """The event that a reply means, if it means one."""
         match reply:
             case Started(index):
-                self._last, self._frames, self._enclosed = index, 0, []
+                self._last, self._frames, self._enclosed, self._together = index, 0, [], False
+            case Together():
+                self._together = True
             case Progress(index, frames) if self._frames < frames <= self._targets(index):
                 self._frames = frames
                 return ItemProgress(self.task, index, frames)
@@ -82,15 +87,27 @@ class Account:
         return ItemDrawn(self.task, reply.index, reply.result)
 
     def charge(self, problem: Problem) -> Iterator[Event]:
-        """The child is dead: let the item in hand pay, or the first where none was ever taken up."""
-        payer = 0 if self._last is None else self._last
-        if self._items and payer not in self._answered:
+        """The child is dead: let the item in hand pay, or the first where none was ever taken up. Where several were
+        in hand none pays: each is tried alone then.
+        """
+        payer = self._in_hand()
+        if self._items and payer is not None and payer not in self._answered:
             self._answered.add(payer)
             yield ItemFailed(self.task, payer, problem)
 
-    def ended(self) -> TaskEnded:
+    def _in_hand(self) -> int | None:
+        """The one item that may be to blame, if it is one."""
+        if self._last is None:
+            return 0
+        if not self._together:
+            return self._last
+        waiting = [place for place in range(self._last + 1) if place not in self._answered]
+        return waiting[0] if len(waiting) == 1 else None
+
+    def ended(self, *, child_died: bool) -> TaskEnded:
         """The end, with what was not tried, or not to its end."""
-        return TaskEnded(self.task, tuple(place for place in range(len(self._items)) if place not in self._answered))
+        left = tuple(place for place in range(len(self._items)) if place not in self._answered)
+        return TaskEnded(self.task, left, child_died)
 
     def _targets(self, index: int) -> int:
         """Progress beyond what an item can hold is not passed on: no child fills its parent's memory with it."""
@@ -115,8 +132,8 @@ class Lane:
     def run(self, task: Task) -> Iterator[Event]:
         """Work through one task; ends with TaskEnded. Raises ChildCannotStart, ChildStopped before the first item.
 
-        A failure of the child costs the item in hand. When it had none yet, a fresh child gets the task; if that one
-        does not take it up either, the first item pays: no task can go round for ever.
+        A failure of the child costs the item in hand, and none where several were. When it had none yet, a fresh child
+        gets the task; if that one does not take it up either, the first item pays: no task can go round for ever.
         """
         account = Account(task)
         failure: ChildFailure | None = None
@@ -124,11 +141,12 @@ class Lane:
             failure = yield from self._converse(account)
             if failure is None or account.begun or isinstance(failure, ChildStopped):
                 break
-        if failure is not None and not isinstance(failure, ChildStopped):
+        died = failure is not None and not isinstance(failure, ChildStopped)
+        if failure is not None and died:
             yield from account.charge(failure.problem)
         if self._child is not None and self._child.worn_out():
             self.close()
-        yield account.ended()
+        yield account.ended(child_died=died)
 
     def begin(self) -> None:
         """Have a child ready before there is a task for it. Raises ChildCannotStart, ChildStopped."""

@@ -167,6 +167,10 @@ class Started(msgspec.Struct, frozen=True, tag=True):
     index: int
 
 
+class Together(msgspec.Struct, frozen=True, tag=True):
+    """All items begun and not answered are in hand, until another is begun: if the child dies, any may be to blame."""
+
+
 class Progress(msgspec.Struct, frozen=True, tag=True):
     """`frames` sampled frames of item `index` are analysed."""
 
@@ -221,7 +225,7 @@ class BatchDone(msgspec.Struct, frozen=True, tag=True):
     """Every item of the request was answered."""
 
 
-Reply = Ready | Started | Progress | Enclosed | Piece | Analysed | Probed | Drawn | Failed | BatchDone
+Reply = Ready | Started | Together | Progress | Enclosed | Piece | Analysed | Probed | Drawn | Failed | BatchDone
 
 
 class Undecodable(Exception):

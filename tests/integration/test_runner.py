@@ -83,6 +83,22 @@ def test_a_photo_that_kills_its_child_fails_alone_and_the_rest_of_its_batch_is_a
     assert charged == [(0, 6), (3, 1)]
 
 
+def test_a_photo_whose_face_kills_its_child_costs_those_that_are_scored_with_it_nothing(
+    media: Path, store: Store, tmp_path: Path
+) -> None:
+    for number in range(6):
+        write_photo(media / f"{number}.jpg", number)
+    write_photo(media / "3 mortal.jpg", 99)
+    with store:
+        outcome = work(store, request_for(media), entry="tests.support.deadly:main")
+    assert outcome.ending is Ending.FINISHED
+    assert (outcome.desk.segments, outcome.desk.failed, outcome.desk.failures) == (6, 1, 3)
+    database = tmp_path / "moodreel.db"
+    assert sql(database, "SELECT path, code FROM problems") == [("3 mortal.jpg", "child.crashed")]
+    charged = sql(database, "SELECT failures, count(*) FROM segment GROUP BY 1 ORDER BY 1")
+    assert charged == [(0, 6), (3, 1)]
+
+
 def test_retry_tries_what_failed_once_more_and_only_that(media: Path, store: Store, tmp_path: Path) -> None:
     write_photo(media / "deadly.jpg", 1)
     write_photo(media / "good.jpg", 2)

@@ -30,6 +30,7 @@ from workers.messages import (
     SegmentResult,
     SegmentWork,
     Started,
+    Together,
     Whole,
 )
 
@@ -194,6 +195,7 @@ def test_photos_may_be_begun_before_those_ahead_of_them_are_answered(order: tupl
     dialogue = Dialogue(AnalyseBatch((PHOTO,) * 3))
     for index in range(3):
         dialogue.hear(Started(index))
+    dialogue.hear(Together())
     for index in order:
         dialogue.hear(Failed(index, PROBLEM) if index == 1 else Analysed(index, ANALYSED))
     assert dialogue.answered == 3
@@ -211,6 +213,9 @@ def test_photos_may_be_begun_before_those_ahead_of_them_are_answered(order: tupl
         ((PHOTO, PHOTO), [Started(0), Started(1), Analysed(0, ANALYSED)], Analysed(0, ANALYSED)),
         ((PHOTO, PHOTO), [Started(0)], Analysed(1, ANALYSED)),
         ((PHOTO, PHOTO), [Started(0)], Started(0)),
+        ((PHOTO, PHOTO), [], Together()),
+        ((FILM, PHOTO), [Started(0)], Together()),
+        ((PHOTO, PHOTO), [Started(0), Failed(0, PROBLEM)], Together()),
     ],
 )
 def test_nothing_else_is_begun_or_said_out_of_turn(

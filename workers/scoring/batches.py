@@ -1,7 +1,7 @@
 """Faces of many frames on their way through a local scorer: it is fastest in batches."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -52,9 +52,13 @@ class Scoring:
 
 
 class Pool:
-    """Crops of many frames, be they of one segment or of several with one scorer, which are scored as one batch."""
+    """Crops of many frames, be they of one segment or of several with one scorer, which are scored as one batch.
 
-    def __init__(self) -> None:
+    `together` is told before crops of several segments are scored: what the scorer does then is no fault of one alone.
+    """
+
+    def __init__(self, together: Callable[[], None] = lambda: None) -> None:
+        self._together = together
         self._waiting: list[tuple[Scoring, Crop]] = []
         self._apart = False
 
@@ -71,6 +75,7 @@ class Pool:
         only what is wrong with its own crops is raised to it.
         """
         if any(one is not owner for one, _ in self._waiting) and not self._apart:
+            self._together()
             try:
                 self._score(self._waiting)
             except Exception:  # noqa: BLE001  whatever it was, it is raised below to the one it belongs to
