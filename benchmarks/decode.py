@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.decoders import CONTESTANTS, Task, skips_b_frames
 from benchmarks.openings import SHAPES, Shape, clip_of
+from workers.heap import keep_freed_pages
 
 QUICK = ("h264-b-gop24", "h264-gop12")
 SECONDS = 20
@@ -49,6 +50,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="two small clips: half a minute")
     quick = parser.parse_args().quick
     shapes = [shape for shape in SHAPES if not quick or (shape.name in QUICK and shape.height == 360)]
+    keep_freed_pages()  # as a child does
     if "ffmpeg-fps" not in CONTESTANTS:
         print("there is no ffmpeg on the path: its `-vf fps` is left out")
     with tempfile.TemporaryDirectory(prefix="moodreel-bench-") as folder:

@@ -23,6 +23,7 @@ from benchmarks import report
 from benchmarks.portraits import Box, Found, Labelled, Pixels, composed, labelled, matched
 from workers.analysis import DetectorSpec
 from workers.detection.yunet import YuNet, reduce_to
+from workers.heap import keep_freed_pages
 from workers.models.catalogue import card_of, load_verified, path_of
 from workers.sessions.dynamic import with_dynamic_size
 from workers.sessions.ort import OrtSession
@@ -59,6 +60,7 @@ def main() -> int:
     if (asked.photos is None) != (asked.labels is None):
         parser.error("--photos and --labels go together")
     cv2.setNumThreads(1)
+    keep_freed_pages()  # as a child does
     photos = labelled(asked.photos, asked.labels) if asked.photos else composed(40 if asked.quick else 300)
     with Contest() as contest:
         rows = [contest.raced(size) for size in (SIZES[1:4] if asked.quick else SIZES)]

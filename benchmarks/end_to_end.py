@@ -29,6 +29,7 @@ from tests.clips import identity
 from workers.analysis import AnalysisSpec, DetectorSpec, Sampling, ScorerSpec
 from workers.detection.crop import SIDE
 from workers.detection.yunet import YuNet
+from workers.heap import keep_freed_pages
 from workers.messages import ProbeWork, SegmentWork
 from workers.scoring.ferplus import FerPlus
 from workers.video.picture import Picture
@@ -67,6 +68,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a video of 2 minutes and 400 photos")
     video_s, photos = (120, 400) if parser.parse_args().quick else (1200, 2000)
     cv2.setNumThreads(1)
+    keep_freed_pages()  # as a child does
     with tempfile.TemporaryDirectory(prefix="moodreel-bench-") as name:
         folder = Path(name)
         opening = encode(Recipe("h264", "libx264", size=(1920, 1080)), folder)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from workers.channel import Channel, ChannelClosed
 from workers.confinement.confine import confine
 from workers.explain import problem_of
+from workers.heap import keep_freed_pages
 from workers.limits import PULSE_EVERY_S, ChildLimits, apply_to_this_process
 from workers.messages import (
     AnalyseBatch,
@@ -81,6 +82,7 @@ def main(argument: str) -> None:
     """Run until the parent closes the pipe."""
     orders = Orders.of(argument)
     with enlisted(orders) as channel:
+        keep_freed_pages()
         gpu = load_libraries(orders.device)
         apply_to_this_process(orders.limits, bound_address_space=not gpu)
         serve(channel, orders.device, confine(gpu))

@@ -2,6 +2,7 @@
 runs.
 """
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -15,6 +16,7 @@ def main() -> NoReturn:
     from jobs.streams import lost_output, prepare
 
     signal.signal(signal.SIGINT, _interrupted)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts its threads on import, and nothing here needs any
     prepare()
     code = _command()
     lost = lost_output()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.acceptance.folders import views
 from tests.support import pictures
 from workers.analysis import DetectorSpec
 from workers.detection.catalogue import open_detector
@@ -100,6 +101,17 @@ def test_frames_give_the_faces_of_the_oracle(shared_media: Path, yunet: YuNet, n
 def test_any_size_gives_the_faces_of_the_oracle(shared_media: Path, yunet: YuNet, width: int, height: int) -> None:
     picture = pictures.resized(pictures.photo(shared_media, "multi_face.jpg"), width, height)
     assert_alike(ours(yunet, picture), oracle(picture))
+
+
+def test_what_was_looked_at_before_leaves_no_trace(yunet: YuNet) -> None:
+    """All are padded to 640 x 384, and the detector uses its memory again."""
+    sizes = [(640, 384), (610, 355), (639, 383), (610, 355), (640, 384)]
+    seen = [next(views(number, 1, size)) for number, size in enumerate(sizes)]
+    for picture in seen:
+        with YuNet(DetectorSpec(confidence=LOOSE)) as fresh:
+            expected = fresh.detect(picture)
+        assert expected
+        assert yunet.detect(picture) == expected
 
 
 @pytest.mark.parametrize("seed", range(8))

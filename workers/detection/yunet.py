@@ -31,6 +31,8 @@ class YuNet:
         self._max_side = spec.max_side
         self._confidence = spec.confidence
         self._session = OrtSession(with_dynamic_size(load_verified("yunet")), "yunet", device)
+        self._tensor = np.zeros((1, 3, 0, 0), np.float32)
+        self._shown = (0, 0)
 
     def __enter__(self) -> Self:
         return self
@@ -41,10 +43,24 @@ class YuNet:
     def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
         """Every face of a BGR picture, uint8 [height, width, 3]."""
         small, (scale_x, scale_y) = reduce_to(picture, self._max_side)
-        outputs = dict(zip(self._session.outputs, self._session.run({"input": _tensor(small)}), strict=True))
+        outputs = dict(zip(self._session.outputs, self._session.run({"input": self._filled(small)}), strict=True))
         rows = _candidates(outputs, _padded(small.shape[1]), self._confidence)
         kept = _suppress(rows, self._confidence)
         return [_detection(row, scale_x, scale_y) for row in kept]
+
+    def _filled(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The tensor of a BGR picture, float32 [1, 3, height, width], padded with zeros to multiples of 32.
+
+        It is the same memory for pictures of one size, so it holds good until the next one: fetching a new one from the
+        system takes ten times as long as filling it.
+        """
+        height, width = picture.shape[:2]
+        if self._shown != (height, width):
+            self._shown = (height, width)
+            self._tensor = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
+        for channel, plane in enumerate(cv2.split(picture)):
+            self._tensor[0, channel, :height, :width] = plane
+        return self._tensor
 
 
 def reduce_to(picture: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
@@ -74,15 +90,6 @@ def _resized(picture: NDArray[np.uint8], size: tuple[int, int], how: int) -> NDA
 
 def _padded(length: int) -> int:
     return -(-length // PAD) * PAD
-
-
-def _tensor(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """float32 [1, 3, height, width] of a BGR picture, padded with zeros to multiples of 32."""
-    height, width = picture.shape[:2]
-    tensor = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
-    for channel, plane in enumerate(cv2.split(picture)):
-        tensor[0, channel, :height, :width] = plane
-    return tensor
 
 
 def _candidates(outputs: dict[str, NDArray[np.float32]], padded_width: int, confidence: float) -> NDArray[np.float32]:
