@@ -3,6 +3,8 @@ anew from the system costs more than to convert it.
 """
 
 import ctypes
+import math
+import resource
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -21,3 +23,16 @@ def keep_freed_pages() -> None:
     if mallopt is not None:
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
         mallopt(M_MMAP_THRESHOLD, APART_BYTES)
+
+
+def mapped_bytes() -> int:
+    """How much address space this process has mapped."""
+    import psutil
+
+    return int(psutil.Process().memory_info().vms)
+
+
+def bytes_left() -> float:
+    """How much address space this process may still map; infinite where nothing bounds it."""
+    bound, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return math.inf if bound == resource.RLIM_INFINITY else bound - mapped_bytes()

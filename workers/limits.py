@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from workers.drawing.work import DrawWork
+from workers.heap import mapped_bytes
 from workers.messages import ProbeWork, SegmentWork
 
 PROBE_BYTES_PER_S = 2_000_000
@@ -72,16 +73,10 @@ def apply_to_this_process(limits: ChildLimits, bound_address_space: bool = True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     if bound_address_space and sys.platform == "linux":  # macOS does not keep to this limit, and may refuse it
-        _lower(resource.RLIMIT_AS, _mapped_bytes() + limits.memory_mb * 1024 * 1024)
+        _lower(resource.RLIMIT_AS, mapped_bytes() + limits.memory_mb * 1024 * 1024)
 
 
 def _lower(which: int, value: int) -> None:
     _, hard = resource.getrlimit(which)
     bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(which, (bound, bound))
-
-
-def _mapped_bytes() -> int:
-    import psutil
-
-    return int(psutil.Process().memory_info().vms)

@@ -1,5 +1,6 @@
 """The largest photos that are allowed, in a real child with its real limits: each is analysed, none outgrows them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,14 @@ from PIL import Image
 
 from tests.support import stills
 from tests.support.segments import works
+from workers.errors import MediaError
+from workers.failures import ChildOverMemory
 from workers.limits import ChildLimits
-from workers.messages import AnalyseBatch, Analysed
+from workers.messages import AnalyseBatch, Analysed, Failed
 from workers.process import ChildProcess
+from workers.video.photo import read_photo
 from workers.video.problems import MAX_PHOTO_PIXELS
+from workers.video.sniff import WEBP
 
 SIDE = 10_000
 
@@ -37,12 +42,9 @@ def deep_gray() -> Image.Image:
 
 def assert_fits(path: Path) -> None:
     assert SIDE * SIDE == MAX_PHOTO_PIXELS
-    (work,) = works(path)
-    with ChildProcess(ChildLimits(), "cpu") as child:
-        child.wait_ready()
-        replies = list(child.ask(AnalyseBatch((work,))))
-    assert isinstance(replies[-1], Analysed), replies[-1]
-    assert len(replies[-1].result.frames) == 1
+    analysed = asked_with(ChildLimits(), path)
+    assert isinstance(analysed, Analysed), analysed
+    assert len(analysed.result.frames) == 1
 
 
 @pytest.mark.slow
@@ -68,3 +70,42 @@ def test_a_hundred_megapixels_of_any_kind_fit_into_a_child(
     path = tmp_path / name
     make().save(path, exif=stills.exif(6), **options)
     assert_fits(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "megabytes", "options"),
+    [
+        ("lossy.webp", 350, {"quality": 10, "method": 0}),
+        ("lossless.webp", 350, {"lossless": True, "quality": 0, "method": 0}),
+        ("large.avif", 300, {"quality": 10, "speed": 10}),
+        ("large.heic", 300, {"quality": 10}),
+    ],
+)
+def test_a_sound_photo_for_which_there_is_no_memory_is_not_called_damaged(
+    tmp_path: Path, name: str, megabytes: int, options: dict[str, object]
+) -> None:
+    pillow_heif.register_heif_opener(thumbnails=False)
+    path = tmp_path / name
+    Image.new("RGB", (7000, 7000), (9, 99, 199)).save(path, **options)
+    try:
+        failed = asked_with(ChildLimits(memory_mb=megabytes), path)
+    except ChildOverMemory:  # its parent saw it grow before the system refused
+        return
+    assert isinstance(failed, Failed)
+    assert (failed.problem.code, failed.problem.permanent) == ("child.memory", False)
+
+
+def test_a_damaged_photo_is_called_damaged_where_there_is_memory(tmp_path: Path) -> None:
+    path = tmp_path / "cut.webp"
+    Image.new("RGB", (7000, 7000), (9, 99, 199)).save(path, quality=10, method=0)
+    path.write_bytes(path.read_bytes()[:60_000])
+    with pytest.raises(MediaError, match="cut short"):
+        read_photo(os.fsencode(path), WEBP)
+
+
+def asked_with(limits: ChildLimits, path: Path) -> object:
+    """A child's last word about a photo."""
+    (work,) = works(path)
+    with ChildProcess(limits, "cpu") as child:
+        child.wait_ready()
+        return list(child.ask(AnalyseBatch((work,))))[-1]

@@ -17,6 +17,7 @@ from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from db.records import MediaFacts
 from workers.errors import MediaError
+from workers.heap import bytes_left
 from workers.video.orientation import Orientation
 from workers.video.photo_header import claimed_size, ends_early
 from workers.video.photo_pixels import to_bgr
@@ -29,7 +30,7 @@ from workers.video.problems import (
     truncated,
     unreadable,
 )
-from workers.video.sniff import HEIC, JPEG, TIFF, Format
+from workers.video.sniff import HEIC, JPEG, TIFF, WEBP, Format
 
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
@@ -48,6 +49,9 @@ REDUCED_ABOVE_PX = 2_000_000
 """Pixels above which a JPEG may be decoded at a reduced scale: below, nothing is won."""
 _REDUCTIONS = (8, 4, 2)
 """What libjpeg reduces by, coarsest first."""
+
+WEBP_CANVAS_BYTES = 8
+"""What libwebp's animation decoder sets aside for each pixel as it opens a file: two canvases, red to alpha."""
 
 
 def probe_photo(path: bytes, form: Format) -> MediaFacts:
@@ -174,9 +178,17 @@ def _said(error: OSError) -> str:
     return LEADS_NOWHERE if is_senseless(error) else str(error)
 
 
-def _damaged(path: bytes, form: Format, why: str) -> MediaError:
+def _damaged(path: bytes, form: Format, why: str) -> MediaError | MemoryError:
+    if "out of memory" in why.lower() or (form == WEBP and _lacks_canvases(path)):
+        return MemoryError(why)
     if "truncated" in why.lower():
         return truncated(why)
     if ends_early(path, form):
         return truncated("it ends before its own structure does")
     return corrupt(f"{why} ({form.name.upper()})")
+
+
+def _lacks_canvases(path: bytes) -> bool:
+    """Whether a WebP is larger than what memory is left for: its decoder says the same of that as of damage."""
+    width, height = claimed_size(path, WEBP)
+    return width * height * WEBP_CANVAS_BYTES > bytes_left()
