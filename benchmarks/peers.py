@@ -32,7 +32,7 @@ from platformdirs import user_cache_path
 from benchmarks import report
 from benchmarks.clips import FPS, Picture, Recipe, portrait, repeat, write
 from benchmarks.portraits import Box, Found, composed, matched
-from benchmarks.programs import run
+from benchmarks.programs import as_installed, run
 
 REQUIREMENTS = {"fer": ("fer==25.10.3",), "deface": ("deface==1.5.0", "onnx", "onnxruntime")}
 SCRIPTS = Path(__file__).parent / "contenders"
@@ -169,7 +169,7 @@ class Arena:
         """CPU seconds of a peer's script, and what it says."""
         command = [str(self._pythons[name]), str(SCRIPTS / f"run_{name}.py"), *map(str, words)]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | ONE_THREAD
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=as_installed() | ONE_THREAD
         )
         assert process.stdout is not None
         last = process.stdout.read().strip().rpartition("\n")[2]

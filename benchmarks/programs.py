@@ -46,6 +46,11 @@ class Running:
         return Ran(wall_s, usage.ru_utime + usage.ru_stime, json.loads(said))
 
 
+def as_installed() -> dict[str, str]:
+    """The environment of a contestant: Python keeps what it compiled, as it does of what pip installs."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def begin(paths: Sequence[Path], folder: Path, *options: str) -> Running:
     """Start `moodreel run` on paths, with a new database in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,9 +64,10 @@ def begin(paths: Sequence[Path], folder: Path, *options: str) -> Running:
         *options,
     ]
     command = [sys.executable, "-m", "jobs", *words]
-    return Running(
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True), time.monotonic()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=as_installed()
     )
+    return Running(process, time.monotonic())
 
 
 def run(paths: Sequence[Path], folder: Path, *options: str) -> Ran:

@@ -130,15 +130,21 @@ def _wide(ends: Ends, index: Ids) -> Ends:
 
 
 def _matched(pairs: list[Pairs], count: int, limit: float) -> Ids:
-    """For each end the start that follows it, -1 where none does: least in total, where a pair spares `limit`."""
+    """For each end the start that follows it, -1 where none does: least in total, where a pair spares `limit`.
+
+    Every pair lies below that.
+    """
     follower = np.full(count, -1, np.int64)
     ends, starts, against = (np.concatenate(column) for column in zip(*pairs, strict=True))
     if not len(ends):
         return follower
+    some, rows = np.unique(ends, return_inverse=True)
+    if len(some) == len(ends) == len(np.unique(starts)):  # nobody competes, as with one face in a film
+        follower[ends] = starts
+        return follower
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    some, rows = np.unique(ends, return_inverse=True)
     least = against.min() - 1.0  # a weight of zero would be no edge
     nobody = np.arange(len(some))
     table = csr_array(
