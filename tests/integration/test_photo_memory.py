@@ -73,26 +73,28 @@ def test_a_hundred_megapixels_of_any_kind_fit_into_a_child(
 
 
 @pytest.mark.parametrize(
-    ("name", "megabytes", "options"),
+    ("name", "options"),
     [
-        ("lossy.webp", 350, {"quality": 10, "method": 0}),
-        ("lossless.webp", 350, {"lossless": True, "quality": 0, "method": 0}),
-        ("large.avif", 300, {"quality": 10, "speed": 10}),
-        ("large.heic", 300, {"quality": 10}),
+        ("lossy.webp", {"quality": 10, "method": 0}),
+        ("lossless.webp", {"lossless": True, "quality": 0, "method": 0}),
+        ("large.avif", {"quality": 10, "speed": 10}),
+        ("large.heic", {"quality": 10}),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_sound_photo_for_which_there_is_no_memory_is_not_called_damaged(
-    tmp_path: Path, name: str, megabytes: int, options: dict[str, object]
+    tmp_path: Path, name: str, options: dict[str, object]
 ) -> None:
     pillow_heif.register_heif_opener(thumbnails=False)
     path = tmp_path / name
     Image.new("RGB", (7000, 7000), (9, 99, 199)).save(path, **options)
-    try:
-        failed = asked_with(ChildLimits(memory_mb=megabytes), path)
-    except ChildOverMemory:  # its parent saw it grow before the system refused
-        return
-    assert isinstance(failed, Failed)
-    assert (failed.problem.code, failed.problem.permanent) == ("child.memory", False)
+    for megabytes in (150, 250, 350):  # each stops another allocation
+        try:
+            failed = asked_with(ChildLimits(memory_mb=megabytes), path)
+        except ChildOverMemory:  # its parent saw it grow before the system refused
+            continue
+        assert isinstance(failed, Failed)
+        assert (failed.problem.code, failed.problem.permanent) == ("child.memory", False)
 
 
 def test_a_damaged_photo_is_called_damaged_where_there_is_memory(tmp_path: Path) -> None:

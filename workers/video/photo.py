@@ -30,7 +30,7 @@ from workers.video.problems import (
     truncated,
     unreadable,
 )
-from workers.video.sniff import HEIC, JPEG, TIFF, WEBP, Format
+from workers.video.sniff import HEIC, JPEG, TIFF, Format
 
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
@@ -50,8 +50,9 @@ REDUCED_ABOVE_PX = 2_000_000
 _REDUCTIONS = (8, 4, 2)
 """What libjpeg reduces by, coarsest first."""
 
-WEBP_CANVAS_BYTES = 8
-"""What libwebp's animation decoder sets aside for each pixel as it opens a file: two canvases, red to alpha."""
+DECODING_BYTES = 12
+"""What the decoders of WebP, AVIF and HEIC hold for each pixel at most: two canvases or the planes, and the copy that
+they give out."""
 
 
 def probe_photo(path: bytes, form: Format) -> MediaFacts:
@@ -179,7 +180,7 @@ def _said(error: OSError) -> str:
 
 
 def _damaged(path: bytes, form: Format, why: str) -> MediaError | MemoryError:
-    if "out of memory" in why.lower() or (form == WEBP and _lacks_canvases(path)):
+    if _lacks_memory(path, form):
         return MemoryError(why)
     if "truncated" in why.lower():
         return truncated(why)
@@ -188,7 +189,10 @@ def _damaged(path: bytes, form: Format, why: str) -> MediaError | MemoryError:
     return corrupt(f"{why} ({form.name.upper()})")
 
 
-def _lacks_canvases(path: bytes) -> bool:
-    """Whether a WebP is larger than what memory is left for: its decoder says the same of that as of damage."""
-    width, height = claimed_size(path, WEBP)
-    return width * height * WEBP_CANVAS_BYTES > bytes_left()
+def _lacks_memory(path: bytes, form: Format) -> bool:
+    """Whether there is less memory left than decoding takes: some decoders say the same of that as of damage."""
+    try:
+        width, height = claimed_size(path, form)
+    except OSError:
+        return False
+    return width * height * DECODING_BYTES > bytes_left()
