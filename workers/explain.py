@@ -11,8 +11,18 @@ from workers.failures import REPORT_HINT
 
 log = logging.getLogger(__name__)
 
-_MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory", "Insufficient memory", "Cannot allocate")
-"""How C++ libraries say it whose exceptions are no MemoryError: ONNX Runtime, OpenCV, libavcodec, the system."""
+_MEMORY_WORDS = (
+    "bad_alloc",
+    "bad allocation",
+    "Failed to allocate memory",
+    "Insufficient memory",
+    "Cannot allocate",
+    "Out of memory",
+    "Memory allocation error: Unspecified",  # any other of libheif's is a limit that a file's claims exceed
+)
+"""How libraries say it whose exceptions are no MemoryError: ONNX Runtime, OpenCV, libavcodec, the system, libavif,
+libheif.
+"""
 
 
 def problem_of(error: Exception) -> Problem:

@@ -1,5 +1,5 @@
-"""How the heap of a process that decodes behaves: pictures come and go by the megabyte, and to fetch the pages of each
-anew from the system costs more than to convert it.
+"""The memory of a process that decodes: pictures come and go by the megabyte, and to fetch the pages of each anew from
+the system costs more than to convert it.
 """
 
 import ctypes

@@ -33,12 +33,19 @@ def test_an_error_of_ours_speaks_for_itself() -> None:
         raised_from(MediaError("media.corrupt", "no", ""), MemoryError()),
         OSError(12, "Cannot allocate memory"),
         RuntimeError("OpenCV(4.14) error: (-4:Insufficient memory) Failed to allocate 300 bytes"),
+        RuntimeError("Pixel allocation failed: Out of memory"),
+        RuntimeError("Memory allocation error: Unspecified: Allocating 64000015 bytes failed"),
     ],
 )
 def test_want_of_memory_is_no_fault_of_the_file_or_the_model(error: Exception) -> None:
     problem = problem_of(error)
     assert problem.code == "child.memory"
     assert not problem.permanent
+
+
+def test_a_limit_that_a_file_exceeds_is_no_want_of_memory() -> None:
+    limit = RuntimeError("Memory allocation error: Security limit exceeded: the image has 9000000000 pixels")
+    assert problem_of(raised_from(MediaError("media.corrupt", "no", ""), limit)).code == "media.corrupt"
 
 
 def test_a_result_too_large_to_send_is_told() -> None:

@@ -190,7 +190,9 @@ def _damaged(path: bytes, form: Format, why: str) -> MediaError | MemoryError:
 
 
 def _lacks_memory(path: bytes, form: Format) -> bool:
-    """Whether there is less memory left than decoding takes: some decoders say the same of that as of damage."""
+    """Whether there is less memory left than decoding takes: libwebp, dav1d and libde265 say the same of that as of
+    damage.
+    """
     try:
         width, height = claimed_size(path, form)
     except OSError:
