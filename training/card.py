@@ -95,7 +95,7 @@ def card(facts: Facts) -> str:
         version=facts.metadata.get("version", "unknown"),
         date=facts.metadata.get("date", "unknown"),
         data=facts.metadata.get("data", "unknown"),
-        epochs=facts.metadata.get("epochs", "an unknown number of"),
+        origin=_origin(facts.metadata),
         quality="\n".join(_quality(facts.measured)),
         chart=CHART,
         robust="\n".join(_robust(facts.robust)),
@@ -105,6 +105,14 @@ def card(facts: Facts) -> str:
         ratio=f"{ratio:.1f}",
         faults="\n".join(_faults(facts.measured["valid"], facts.robust)),
     )
+
+
+def _origin(metadata: Mapping[str, str]) -> str:
+    epochs = metadata.get("epochs", "an unknown number of")
+    begun_with = metadata.get("begun_with")
+    if begun_with:
+        return f"Trained for {epochs} epochs, begun with the weights of the model of SHA-256 `{begun_with}`"
+    return f"Trained from scratch for {epochs} epochs"
 
 
 def _quality(measured: Mapping[str, Measured]) -> Iterator[str]:
@@ -159,7 +167,8 @@ _TEXT = """# ferplus: model card
 ## What it is
 
 A residual net ({parameters} M parameters, squeeze-and-excitation) that gives the eight emotions of FER+ for one face.
-Trained from scratch for {epochs} epochs by `training/` on {data}; soft labels as in
+{origin}
+by `training/` on {data}; soft labels as in
 [arXiv:1608.01041](https://arxiv.org/abs/1608.01041). Its weights are an average over training (EMA), stored in half
 precision; its logits are calibrated on the valid part.
 

@@ -29,6 +29,8 @@ class Checkpoint:
     average: Mapping[str, Any]
     optimizer: Mapping[str, Any]
     data_sha256: str
+    begun_with: str = ""
+    """SHA-256 of the file whose weights it began with; empty where they were random."""
 
     @property
     def epochs_done(self) -> int:

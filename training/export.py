@@ -70,6 +70,7 @@ def exported(saved: Checkpoint, valid: Faces, origin: Mapping[str, str], *, half
         "labels": " ".join(EMOTIONS),
         "input": f"float32 [n,1,{FULL_PX},{FULL_PX}] gray 0..255 unscaled",
         "epochs": str(saved.epochs_done),
+        "begun_with": saved.begun_with,
         "valid": json.dumps({name: round(value, 5) for name, value in metrics.items()}),
     }
     return graph_of(saved, fitted(raw, shares), facts, half=half)

@@ -1,6 +1,6 @@
-"""A net again from a graph of ours: the packaged model can teach the next one. Needs torch."""
+"""A net again from a graph of ours: the packaged model can teach the next one, or be trained further. Needs torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -10,15 +10,18 @@ import torch
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import Tensor, nn
 
 from training import checkpoint as checkpoints
 from training.graph import NORM_EPSILON
-from training.net import FerNet, NetPlan
+from training.net import Convolution, FerNet, NetPlan
 from training.schedule import FULL_PX
 from training.scored import read_model
 from workers.errors import SettingsError
 
 GRAPH = ".onnx"
+NORM_OF_NEW = 1 / 3
+"""The mean square norm of the filters of a new net; how far a step of one length turns a filter depends on it."""
 
 Numbers = Mapping[str, NDArray[np.float32]]
 
@@ -44,6 +47,44 @@ def revived(model: bytes) -> FerNet:
     net.load_state_dict({name: torch.from_numpy(value) for name, value in _state(numbers, net)})
     net.eval()
     return net
+
+
+def unfolded(net: FerNet, pictures: Tensor) -> FerNet:
+    """The net of a graph as one to train further: it says the same, and its batch norms have something to do again.
+
+    They normalise by what these pictures, float32 [n, 1, side, side], are to them, and filters are as long as a new
+    net's. A net whose batch norms still have their own statistics is returned as it is.
+    """
+    folded = [one for one in net.modules() if isinstance(one, Convolution) and _is_folded(one[1])]
+    watches = [one[0].register_forward_hook(_unfold(one)) for one in folded]
+    try:
+        with torch.no_grad():
+            net.eval()(pictures)
+    finally:
+        for watch in watches:
+            watch.remove()
+    return net
+
+
+def _is_folded(norm: nn.BatchNorm2d) -> bool:
+    return not norm.running_mean.any() and bool((norm.running_var == np.float32(1 - NORM_EPSILON)).all())
+
+
+def _unfold(one: Convolution) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+    """What is to be done with the convolution's first result: make the norm undo what it does to it, then do it."""
+    convolution, norm = one
+
+    def done(_module: nn.Module, _given: tuple[Tensor, ...], result: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(result, (0, 2, 3), correction=0)
+        shrink = (NORM_OF_NEW / convolution.weight.square().sum((1, 2, 3)).mean()).sqrt()
+        convolution.weight *= shrink
+        norm.weight.copy_((variance + NORM_EPSILON / shrink**2).sqrt())
+        norm.bias += mean
+        norm.running_mean.copy_(mean * shrink)
+        norm.running_var.copy_(variance * shrink**2)
+        return result * shrink
+
+    return done
 
 
 def _plan(numbers: Numbers, halving: set[str]) -> NetPlan:

@@ -15,20 +15,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Generator
 
 from training import checkpoint as checkpoints
+from training.augment import augmented
 from training.commands import run
 from training.data import Faces, load
 from training.labels import usable
 from training.measures import measure
-from training.net import NETS
-from training.revive import trained
+from training.net import NETS, FerNet
+from training.revive import trained, unfolded
 from training.schedule import Plan
 from training.trainer import Lesson, Trainer, predict
 from workers.errors import SettingsError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+SEEN = 2048
+"""Pictures from which the batch norms of a net to begin with learn what they are shown."""
 
 
 def main() -> int:
@@ -37,7 +41,7 @@ def main() -> int:
     torch.set_num_threads(asked.threads)
     asked.precision = _precision(asked.precision, asked.device)
     plan = replace(Plan(), **{field.name: getattr(asked, field.name) for field in fields(Plan)})
-    going = Going(asked.resume, asked.until, asked.device, tuple(asked.teacher))
+    going = Going(asked.resume, asked.until, asked.device, tuple(asked.teacher), asked.begin)
     train(plan, load(asked.data).where(slice(asked.most)), load(asked.valid), asked.out, going)
     return 0
 
@@ -52,6 +56,8 @@ class Going:
     device: str = "cpu"
     teachers: tuple[Path, ...] = ()
     """Checkpoints and graphs of nets to learn from besides the votes."""
+    begin: Path | None = None
+    """The checkpoint or graph of a net to begin with, instead of random weights."""
 
 
 def train(plan: Plan, faces: Faces, valid: Faces, out: Path, going: Going = Going()) -> None:
@@ -107,9 +113,12 @@ def _precision(asked: str, device: str) -> str:
 def _begun(plan: Plan, faces: Faces, path: Path, going: Going) -> Trainer:
     if plan.net not in NETS:
         raise SettingsError(f"there is no net {plan.net!r}", f"the nets are: {', '.join(NETS)}")
-    learnt_from = _digest(faces, going.teachers)
+    learnt_from = _digest(faces, going)
     if not path.exists():
-        return Trainer(plan, NETS[plan.net], learnt_from, going.device)
+        trainer = Trainer(plan, NETS[plan.net], learnt_from, going.device)
+        if going.begin:
+            trainer.begin_with(_begin(plan, faces, going.begin), _sha256(going.begin.read_bytes()))
+        return trainer
     if not going.resume:
         raise SettingsError(f"{path} exists already", "go on with --resume, or give another --out")
     saved = checkpoints.load(path)
@@ -118,10 +127,25 @@ def _begun(plan: Plan, faces: Faces, path: Path, going: Going) -> Trainer:
     return Trainer.resumed(saved, going.device)
 
 
-def _digest(faces: Faces, teachers: tuple[Path, ...]) -> str:
+def _begin(plan: Plan, faces: Faces, path: Path) -> FerNet:
+    """The net to begin with, with batch norms that know pictures as training shows them."""
+    net, wanted = trained(path), NETS[plan.net]
+    if replace(net.plan, drop_path=wanted.drop_path, dropout=wanted.dropout) != wanted:
+        raise SettingsError(f"{path} holds no net of the shape {plan.net!r}", "give --net as it was trained with")
+    some = np.random.default_rng(plan.seed).permutation(len(faces))[:SEEN]
+    shown = torch.from_numpy(faces.images[some])[:, None].float()
+    return unfolded(net, augmented(shown, wanted.side_px, Generator().manual_seed(plan.seed)))
+
+
+def _digest(faces: Faces, going: Going) -> str:
     """Of all that is learnt from."""
-    parts = (faces.images.tobytes(), faces.votes.tobytes(), *(path.read_bytes() for path in teachers))
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+    parts = [faces.images.tobytes(), faces.votes.tobytes(), *(path.read_bytes() for path in going.teachers)]
+    begin = [] if going.begin is None else [b"begun with", going.begin.read_bytes()]
+    return _sha256(b"".join(parts + begin))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -139,6 +163,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FILE",
         help="a net to learn from, a checkpoint or what `training.export` made of one; repeatable",
+    )
+    parser.add_argument(
+        "--from",
+        type=Path,
+        dest="begin",
+        metavar="FILE",
+        help="begin with a trained net, a checkpoint or what `training.export` made of one, instead of random weights",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, metavar="N")

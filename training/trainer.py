@@ -50,6 +50,7 @@ class Trainer:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.data_sha256 = data_sha256
+        self.begun_with = ""
         self.device = device
         self.net = FerNet(net_plan).to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
@@ -66,7 +67,14 @@ class Trainer:
         trainer.average.load_state_dict(saved.average)
         trainer.optimizer.load_state_dict(dict(saved.optimizer))
         trainer.parts_done, trainer.step, trainer.losses = saved.parts_done, saved.step, list(saved.losses)
+        trainer.begun_with = saved.begun_with
         return trainer
+
+    def begin_with(self, net: FerNet, sha256: str) -> None:
+        """Begin with the weights of a net of the same shape, from the file of that hash, instead of random ones."""
+        self.net.load_state_dict(net.state_dict())
+        self.average.load_state_dict(net.state_dict())
+        self.begun_with = sha256
 
     def checkpoint(self) -> Checkpoint:
         """Where it is."""
@@ -80,6 +88,7 @@ class Trainer:
             average=self.average.state_dict(),
             optimizer=self.optimizer.state_dict(),
             data_sha256=self.data_sha256,
+            begun_with=self.begun_with,
         )
 
     @property

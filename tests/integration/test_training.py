@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from training import checkpoint as checkpoints
 from training.data import Faces, save
 from training.export import main as export
 from training.measures import measure
@@ -85,6 +88,21 @@ def test_a_training_is_neither_overwritten_nor_taken_for_another(trained: Path) 
 def test_a_teacher_is_listened_to(trained: Path, tmp_path: Path) -> None:
     train(PLAN, TRAIN, VALID, tmp_path, Going(until=1, teachers=(trained / "checkpoint.pt",)))
     assert curve(tmp_path)[0]["loss"] != curve(trained)[0]["loss"]
+
+
+def test_a_training_begins_with_a_net_and_says_so(trained: Path, tmp_path: Path) -> None:
+    begin = trained / "checkpoint.pt"
+    going, careful = Going(until=1, begin=begin), replace(PLAN, rate=1e-9)
+    train(careful, TRAIN, VALID, tmp_path, going)
+    train(careful, TRAIN, VALID, tmp_path, replace(going, resume=True, until=2))
+    saved, wanted = checkpoints.load(tmp_path / "checkpoint.pt"), checkpoints.load(begin).average
+    for name in ("stem.0.0.weight", "blocks.3.second.0.weight", "head.weight"):
+        assert saved.net[name].numpy() == pytest.approx(wanted[name].numpy(), abs=1e-4), name
+    assert (saved.epochs_done, saved.begun_with) == (2, sha256(begin.read_bytes()).hexdigest())
+    with pytest.raises(SettingsError, match="of another plan or other data"):
+        train(careful, TRAIN, VALID, tmp_path, Going(resume=True, teachers=(begin,)))
+    with pytest.raises(SettingsError, match="holds no net of the shape 'large'"):
+        train(replace(PLAN, net="large"), TRAIN, VALID, tmp_path / "large", going)
 
 
 def test_a_model_comes_of_it_that_says_where_it_is_from(

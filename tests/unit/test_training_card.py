@@ -1,5 +1,7 @@
 """The model card says what was measured, and names as faults what the measures show to be faults."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,20 +14,21 @@ LOGITS = 9 * np.eye(8)[np.where(EMOTION == 7, 0, EMOTION)]
 """All right, but contempt is always taken for neutral."""
 
 
+FACTS = Facts(
+    file="ferplus.onnx",
+    size=3_950_895,
+    sha256="ab" * 32,
+    parameters=1_967_048,
+    metadata={"version": "1", "date": "2026-01-31", "data": "FER+ train", "epochs": "36"},
+    measured={"valid": measure(LOGITS, VOTES), "test": measure(LOGITS[:28], VOTES[:28])},
+    robust={"as they are": 0.88, "gamma 2": 0.86, "24 pixels, enlarged": 0.84},
+    ms_a_face={"model": 2.5, "alone": 3.5, "vgg13": 20.0},
+)
+
+
 @pytest.fixture(scope="module")
 def page() -> str:
-    return card(
-        Facts(
-            file="ferplus.onnx",
-            size=3_950_895,
-            sha256="ab" * 32,
-            parameters=1_967_048,
-            metadata={"version": "1", "date": "2026-01-31", "data": "FER+ train", "epochs": "36"},
-            measured={"valid": measure(LOGITS, VOTES), "test": measure(LOGITS[:28], VOTES[:28])},
-            robust={"as they are": 0.88, "gamma 2": 0.86, "24 pixels, enlarged": 0.84},
-            ms_a_face={"model": 2.5, "alone": 3.5, "vgg13": 20.0},
-        )
-    )
+    return card(FACTS)
 
 
 def test_it_names_the_file_and_what_is_forbidden(page: str) -> None:
@@ -33,6 +36,14 @@ def test_it_names_the_file_and_what_is_forbidden(page: str) -> None:
     assert "ab" * 32 in page
     assert "must not be used for" in page
     assert "for 36 epochs" in page
+
+
+def test_it_says_what_a_training_began_with(page: str) -> None:
+    assert "Trained from scratch for 36 epochs" in page
+    metadata = {"epochs": "5", "begun_with": "cd" * 32}
+    further = card(replace(FACTS, metadata=metadata))
+    assert f"for 5 epochs, begun with the weights of the model of SHA-256 `{'cd' * 32}`" in further
+    assert "from scratch" not in further
 
 
 def test_both_splits_stand_side_by_side(page: str) -> None:

@@ -1,5 +1,6 @@
 """What needs torch and no training: the net, its graph, and how pictures are changed for it. Skipped without torch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,9 @@ from training.calibrate import Calibration, untouched
 from training.checkpoint import Checkpoint
 from training.export import graph_of
 from training.jpeg import compressed
-from training.net import NETS, FerNet
+from training.net import NETS, Convolution, FerNet
 from training.pictures import enlarged
-from training.revive import revived, trained
+from training.revive import NORM_OF_NEW, revived, trained, unfolded
 from training.schedule import Plan
 from training.scored import score
 from training.trainer import predict
@@ -40,6 +41,10 @@ def drawn(seed: int) -> "torch.Generator":
 
 def as_batch(pictures: "np.ndarray") -> "torch.Tensor":
     return torch.from_numpy(pictures)[:, None].float()
+
+
+def convolutions(net: FerNet) -> "list[Convolution]":
+    return [one for one in net.modules() if isinstance(one, Convolution)]
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,26 @@ def test_a_net_revived_from_its_graph_says_what_the_graph_says(saved: Checkpoint
         PLAN.depths,
     )
     assert predict(net, PICTURES) == pytest.approx(score(graph, enlarged(PICTURES)).logits, abs=1e-3)
+
+
+def test_a_net_that_is_trained_further_says_the_same_and_normalises_again(saved: Checkpoint) -> None:
+    graph = graph_of(saved, untouched(), {}, half=False)
+    shown = as_batch(enlarged(PICTURES))
+    net = unfolded(revived(graph), shown)
+    assert predict(net, PICTURES) == pytest.approx(predict(revived(graph), PICTURES), abs=1e-4)
+    still = FerNet(replace(net.plan, drop_path=0.0, dropout=0.0))
+    still.load_state_dict(net.state_dict())
+    with torch.no_grad():
+        while_training, after = still.train()(shown), net(shown)
+    assert while_training.numpy() == pytest.approx(after.numpy(), abs=1e-3), "norms do on these pictures what they did"
+    lengths = [one[0].weight.square().sum((1, 2, 3)).mean().item() for one in convolutions(net)]
+    assert lengths == pytest.approx([NORM_OF_NEW] * len(lengths))
+
+
+def test_a_net_that_never_was_folded_is_left_as_it_is(saved: Checkpoint) -> None:
+    net = unfolded(saved.average_net(), as_batch(enlarged(PICTURES)))
+    for name, value in saved.average_net().state_dict().items():
+        assert torch.equal(value, net.state_dict()[name]), name
 
 
 def test_a_graph_of_another_kind_teaches_nobody(tmp_path: Path) -> None:
