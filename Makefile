@@ -9,7 +9,7 @@ CORES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if 
 # One more than there are cores: tests of leases and outages wait for much of their time.
 TESTERS := $(shell expr $(CORES) + 1)
 
-.PHONY: help setup demo fleet fleet-demo test check format lint types chaos hostile fuzz audit test-wheel chaos-embedded bench bench-memory bench-store bench-commit bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale bench-peers test-training golden docs gallery clean
+.PHONY: help setup demo fleet fleet-demo test check format lint types chaos hostile fuzz audit test-wheel chaos-embedded bench bench-memory bench-store bench-commit bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report browser bench-tracks bench-decode bench-drift bench-detect bench-score bench-end-to-end bench-scale bench-peers test-training golden docs gallery clean
 
 help:
 	@echo "make demo          sample media, analysed, queried and exported, in moodreel-demo/"
@@ -24,7 +24,7 @@ help:
 	@echo "make audit         known holes in what is installed, asked of the advisory database on the network"
 	@echo "make chaos-embedded  kill -9 of \`moodreel run\` at random moments, many seeds (long)"
 	@echo "make test-wheel    every scorer that calls a service, at stand-ins, from a wheel in an empty environment"
-	@echo "make bench         the benchmarks; make bench-memory, -store, -commit, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks, -decode, -detect, -score, -end-to-end, -scale: one alone"
+	@echo "make bench         the benchmarks; make bench-memory, -store, -commit, -queue, -fleet, -packing, -gate, -export, -views, -services, -report, -tracks, -decode, -drift, -detect, -score, -end-to-end, -scale: one alone"
 	@echo "make bench-peers   the same work by other programs, which it installs in environments of their own: several GB"
 	@echo "make test-training  the tests of training/ that need torch, which only this target installs"
 	@echo "make docs          rewrite the pages that are made from the code"
@@ -91,7 +91,7 @@ test-wheel: $(READY)
 chaos-embedded: $(READY)
 	$(BIN)/python -m pytest -m slow tests/acceptance/test_kill.py
 
-bench: bench-memory bench-store bench-commit bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report bench-tracks bench-decode bench-detect bench-score bench-end-to-end bench-scale
+bench: bench-memory bench-store bench-commit bench-queue bench-fleet bench-packing bench-gate bench-export bench-views bench-services bench-report bench-tracks bench-decode bench-drift bench-detect bench-score bench-end-to-end bench-scale
 
 bench-memory: $(READY)
 	$(BIN)/python -m benchmarks.memory
@@ -152,6 +152,9 @@ bench-end-to-end: $(READY)
 
 bench-decode: $(READY)
 	$(BIN)/python -m benchmarks.decode
+
+bench-drift: $(READY)
+	$(BIN)/python -m benchmarks.drift
 
 golden: $(READY)
 	$(BIN)/python -m tests.golden.regenerate

@@ -33,6 +33,8 @@ class Sampling:
     """Only targets at or after this `time_s`. The grid stays anchored on the first frame."""
     end_s: Fraction | None = None
     """Only targets before this `time_s`."""
+    fast_decode: bool = False
+    """Decoded without smoothing block edges (the codec's loop filter): cheaper, and pixels differ a little."""
 
     def __post_init__(self) -> None:
         """Raises ValueError where no frame could ever be meant."""
@@ -50,7 +52,7 @@ class Sampling:
         window = "".join(
             f" {word} {bound}s" for word, bound in (("from", self.start_s), ("to", self.end_s)) if bound is not None
         )
-        return what + window
+        return what + window + (", decoded fast" if self.fast_decode else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,10 @@ class AnalysisSpec:
 
     def to_json(self) -> str:
         """Canonical JSON: equal specs give equal text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        raw = asdict(self)
+        if self.sampling is not None and not self.sampling.fast_decode:
+            del raw["sampling"]["fast_decode"]  # which analyses did not have when the first ones got their fingerprint
+        return json.dumps(raw, sort_keys=True, separators=(",", ":"), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -125,4 +130,6 @@ class AnalysisSpec:
 
 def _sampling(raw: dict[str, Any]) -> Sampling:
     bounds = {key: None if raw[key] is None else Fraction(raw[key]) for key in ("start_s", "end_s")}
-    return Sampling(SamplingMode(raw["mode"]), Fraction(raw["interval_s"]), **bounds)
+    return Sampling(
+        SamplingMode(raw["mode"]), Fraction(raw["interval_s"]), **bounds, fast_decode=raw.get("fast_decode", False)
+    )

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobs.cli import options
@@ -23,6 +23,7 @@ class Asked:
     fps: options.Fps = None
     every_frame: options.EveryFrame = False
     keyframes: options.Keyframes = False
+    fast_decode: options.FastDecode = False
     start: options.Start = None
     end: options.End = None
     detector: options.Detector = "yunet"
@@ -54,7 +55,10 @@ class Asked:
         return build_request(
             Wish(
                 paths=self.paths or [],
-                sampling=parse_sampling(self.every, self.fps, self.every_frame, self.keyframes, self.start, self.end),
+                sampling=replace(
+                    parse_sampling(self.every, self.fps, self.every_frame, self.keyframes, self.start, self.end),
+                    fast_decode=self.fast_decode,
+                ),
                 detector=DetectorSpec(
                     self.detector, max_side=self.max_side, confidence=self.confidence, min_face=self.min_face
                 ),

@@ -55,6 +55,14 @@ EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Look at every f
 Keyframes = Annotated[
     bool, typer.Option("--keyframes", help="Look at key frames only: the cheapest.", rich_help_panel=SAMPLING)
 ]
+FastDecode = Annotated[
+    bool,
+    typer.Option(
+        "--fast-decode",
+        help="Decode H.264, HEVC and VP8 for less, without smoothing block edges: numbers differ a little.",
+        rich_help_panel=SAMPLING,
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(help="Leave out what lies before this time of each video.", metavar="TIME", rich_help_panel=SAMPLING),

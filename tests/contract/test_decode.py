@@ -198,3 +198,29 @@ def test_key_frames_are_those_of_the_container(clip: Callable[[str], tuple[Path,
     path, _ = clip("constant-rate")
     numbers = [number_of(pixels) for _, pixels in read(path, Sampling(SamplingMode.KEYFRAMES)).frames]
     assert numbers == [0, 12, 24, 36, 48, 60, 72]
+
+
+FILTERED = [("libx264", "mp4"), ("libx265", "mkv"), ("libvpx", "mkv")]
+COARSE = {"crf": "34", "b": "60k"}
+"""So few bits that the loop filter has something to smooth."""
+
+
+@pytest.mark.parametrize(("codec", "container"), FILTERED)
+def test_decoding_fast_gives_the_same_frames_a_little_rougher(codec: str, container: str, folder: Path) -> None:
+    quiet = {"x265-params": X265_QUIET} if codec == "libx265" else {}
+    path = make(Clip(f"coarse-{codec}.{container}", codec, frames=100, gop=25, options=COARSE | quiet), folder)
+    exact = read(path, Sampling(interval_s=Fraction(1, 5)))
+    fast = read(path, Sampling(interval_s=Fraction(1, 5), fast_decode=True), CutLimits(segment_s=2))
+    assert [pts for pts, _ in fast.frames] == [pts for pts, _ in exact.frames]
+    apart = [
+        np.abs(one.astype(int) - other).mean() for (_, one), (_, other) in zip(exact.frames, fast.frames, strict=True)
+    ]
+    assert max(apart) > 0
+    assert max(apart) < 8
+    assert apart[0] == 0, "key frames are smoothed as ever: all others stand on them"
+
+
+@pytest.mark.parametrize(("codec", "container"), [("libsvtav1", "mp4"), ("libvpx-vp9", "webm"), ("mpeg4", "mp4")])
+def test_decoding_fast_changes_nothing_where_the_codec_cannot(codec: str, container: str, folder: Path) -> None:
+    path = fifty(codec, container, folder)
+    assert same(read(path, Sampling(fast_decode=True)).frames, read(path, Sampling()).frames)

@@ -26,14 +26,15 @@ OPEN_TIMEOUT_S = 30.0
 class Video:
     """An open container and its video stream, for use through `open_video`."""
 
-    def __init__(self, path: bytes, form: Format) -> None:
+    def __init__(self, path: bytes, form: Format, *, fast: bool = False) -> None:
         self._path = path
         self._form = form
+        self._fast = fast
         self.stopped_by: str | None = None
         self._at_start = True
         self.container = _open(path, form)
         try:
-            self.stream = _pick_stream(self.container)
+            self.stream = _pick_stream(self.container, fast=fast)
         except BaseException:
             self.container.close()
             raise
@@ -82,7 +83,7 @@ class Video:
         if not self._at_start:
             self.container.close()
             self.container = _open(self._path, self._form)
-            self.stream = _pick_stream(self.container)
+            self.stream = _pick_stream(self.container, fast=self._fast)
             self._at_start = True
 
     def packets(self) -> Iterator[VideoPacket]:
@@ -103,9 +104,13 @@ class Video:
 
 
 @contextmanager
-def open_video(path: bytes, form: Format) -> Iterator[Video]:
-    """Open a video whose format was sniffed. Raises MediaError; exceptions in the body are translated as well."""
-    with translated(path), closing(Video(path, form)) as video:
+def open_video(path: bytes, form: Format, *, fast: bool = False) -> Iterator[Video]:
+    """Open a video whose format was sniffed. Raises MediaError; exceptions in the body are translated as well.
+
+    `fast`: decode without the loop filter but on key frames, on which all others stand. Frames are then not those of a
+    full decode.
+    """
+    with translated(path), closing(Video(path, form, fast=fast)) as video:
         yield video
 
 
@@ -137,7 +142,7 @@ def _open(path: bytes, form: Format) -> av.container.InputContainer:
     )
 
 
-def _pick_stream(container: av.container.InputContainer) -> av.VideoStream:
+def _pick_stream(container: av.container.InputContainer, *, fast: bool) -> av.VideoStream:
     moving = [stream for stream in container.streams.video if not _is_cover(stream)]
     if not moving:
         raise no_video(audio=bool(container.streams.audio))
@@ -150,7 +155,7 @@ def _pick_stream(container: av.container.InputContainer) -> av.VideoStream:
     if context.width * context.height > MAX_VIDEO_PIXELS:
         raise too_large(context.width, context.height, MAX_VIDEO_PIXELS)
     context.thread_count = 1  # the runner parallelises over processes
-    context.options = {"max_pixels": str(MAX_VIDEO_PIXELS)}
+    context.options = {"max_pixels": str(MAX_VIDEO_PIXELS)} | ({"skip_loop_filter": "nokey"} if fast else {})
     return stream
 
 

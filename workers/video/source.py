@@ -65,8 +65,9 @@ def open_source(work: SegmentWork) -> Iterator[Source]:
         if form.kind == "photo":
             yield PhotoReader(path, form, work.facts, _enough_px(work))
             return
-        if work.analysis.sampling is None:
+        sampling = work.analysis.sampling
+        if sampling is None:
             raise corrupt("a video was sent without a sampling")
-        with open_video(path, form) as video:
+        with open_video(path, form, fast=sampling.fast_decode) as video:
             reader = SequentialReader if work.facts.timing == "derived" else SegmentReader
-            yield reader(video, work.facts, work.segment, work.analysis.sampling)
+            yield reader(video, work.facts, work.segment, sampling)
