@@ -134,6 +134,6 @@ def _column(pictures: Tensor, low: float, high: float, random: Generator) -> Ten
     return _uniform(len(pictures), low, high, random).view(-1, 1, 1, 1)
 
 
-_BEFORE: tuple[tuple[float, Change], ...] = ((0.2, _small), (0.12, _sharpened), (0.1, _noisy), (0.15, _compressed))
+_BEFORE: tuple[tuple[float, Change], ...] = ((0.4, _small), (0.12, _sharpened), (0.1, _noisy), (0.15, _compressed))
 _AFTER: tuple[tuple[float, Change], ...] = ((0.5, _relit), (0.25, _hidden))
 """What may happen, and how often, before and after the warp."""

@@ -111,7 +111,7 @@ def _origin(metadata: Mapping[str, str]) -> str:
     epochs = metadata.get("epochs", "an unknown number of")
     begun_with = metadata.get("begun_with")
     if begun_with:
-        return f"Trained for {epochs} epochs, begun with the weights of the model of SHA-256 `{begun_with}`"
+        return f"Trained for {epochs} epochs, begun with\n{begun_with},"
     return f"Trained from scratch for {epochs} epochs"
 
 

@@ -30,7 +30,12 @@ class Checkpoint:
     optimizer: Mapping[str, Any]
     data_sha256: str
     begun_with: str = ""
-    """SHA-256 of the file whose weights it began with; empty where they were random."""
+    """What its first weights were, for people; empty where they were random."""
+
+    @property
+    def origin(self) -> str:
+        """What a training that begins with this one's weights begins with, for people."""
+        return f"{self.begun_with or 'random weights'}, {self.epochs_done} epochs on"
 
     @property
     def epochs_done(self) -> int:

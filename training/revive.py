@@ -1,5 +1,6 @@
 """A net again from a graph of ours: the packaged model can teach the next one, or be trained further. Needs torch."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -36,6 +37,13 @@ def trained(path: Path) -> FerNet:
         raise SettingsError(
             f"{path} is no graph of `training.export`", "a net of another kind cannot teach; give a checkpoint"
         ) from error
+
+
+def origin(path: Path) -> str:
+    """Where a net that `trained` gives is from, for people."""
+    if path.suffix != GRAPH:
+        return checkpoints.load(path).origin
+    return f"the model of SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def revived(model: bytes) -> FerNet:

@@ -24,7 +24,7 @@ from training.data import Faces, load
 from training.labels import usable
 from training.measures import measure
 from training.net import NETS, FerNet
-from training.revive import trained, unfolded
+from training.revive import origin, trained, unfolded
 from training.schedule import Plan
 from training.trainer import Lesson, Trainer, predict
 from workers.errors import SettingsError
@@ -117,7 +117,7 @@ def _begun(plan: Plan, faces: Faces, path: Path, going: Going) -> Trainer:
     if not path.exists():
         trainer = Trainer(plan, NETS[plan.net], learnt_from, going.device)
         if going.begin:
-            trainer.begin_with(_begin(plan, faces, going.begin), _sha256(going.begin.read_bytes()))
+            trainer.begin_with(_begin(plan, faces, going.begin), origin(going.begin))
         return trainer
     if not going.resume:
         raise SettingsError(f"{path} exists already", "go on with --resume, or give another --out")
@@ -139,9 +139,17 @@ def _begin(plan: Plan, faces: Faces, path: Path) -> FerNet:
 
 def _digest(faces: Faces, going: Going) -> str:
     """Of all that is learnt from."""
-    parts = [faces.images.tobytes(), faces.votes.tobytes(), *(path.read_bytes() for path in going.teachers)]
-    begin = [] if going.begin is None else [b"begun with", going.begin.read_bytes()]
+    parts = [faces.images.tobytes(), faces.votes.tobytes(), *map(_content, going.teachers)]
+    begin = [] if going.begin is None else [b"begun with", _content(going.begin)]
     return _sha256(b"".join(parts + begin))
+
+
+def _content(net: Path) -> bytes:
+    try:
+        return net.read_bytes()
+    except OSError as error:
+        hint = "give a checkpoint, or what `training.export` made of one"
+        raise SettingsError(f"{net} cannot be read: {error.strerror}", hint) from error
 
 
 def _sha256(data: bytes) -> str:

@@ -70,11 +70,11 @@ class Trainer:
         trainer.begun_with = saved.begun_with
         return trainer
 
-    def begin_with(self, net: FerNet, sha256: str) -> None:
-        """Begin with the weights of a net of the same shape, from the file of that hash, instead of random ones."""
+    def begin_with(self, net: FerNet, origin: str) -> None:
+        """Begin with the weights of a net of the same shape instead of random ones; `origin` says where it is from."""
         self.net.load_state_dict(net.state_dict())
         self.average.load_state_dict(net.state_dict())
-        self.begun_with = sha256
+        self.begun_with = origin
 
     def checkpoint(self) -> Checkpoint:
         """Where it is."""

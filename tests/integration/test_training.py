@@ -21,6 +21,7 @@ from training.data import Faces, save
 from training.export import main as export
 from training.measures import measure
 from training.pictures import enlarged
+from training.revive import origin
 from training.schedule import Plan
 from training.scored import score
 from training.train import Going, train
@@ -90,15 +91,25 @@ def test_a_teacher_is_listened_to(trained: Path, tmp_path: Path) -> None:
     assert curve(tmp_path)[0]["loss"] != curve(trained)[0]["loss"]
 
 
+def test_a_net_that_is_not_there_is_missed_before_anything_is_learnt(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere.pt"
+    for going in (Going(begin=nowhere), Going(teachers=(nowhere,))):
+        with pytest.raises(SettingsError, match="cannot be read"):
+            train(PLAN, TRAIN, VALID, tmp_path / "run", going)
+
+
 def test_a_training_begins_with_a_net_and_says_so(trained: Path, tmp_path: Path) -> None:
-    begin = trained / "checkpoint.pt"
+    begin, exported = trained / "checkpoint.pt", tmp_path / "model.onnx"
+    exported.write_bytes(b"a graph")
     going, careful = Going(until=1, begin=begin), replace(PLAN, rate=1e-9)
     train(careful, TRAIN, VALID, tmp_path, going)
     train(careful, TRAIN, VALID, tmp_path, replace(going, resume=True, until=2))
     saved, wanted = checkpoints.load(tmp_path / "checkpoint.pt"), checkpoints.load(begin).average
     for name in ("stem.0.0.weight", "blocks.3.second.0.weight", "head.weight"):
         assert saved.net[name].numpy() == pytest.approx(wanted[name].numpy(), abs=1e-4), name
-    assert (saved.epochs_done, saved.begun_with) == (2, sha256(begin.read_bytes()).hexdigest())
+    assert (saved.epochs_done, saved.begun_with) == (2, "random weights, 3 epochs on")
+    assert saved.origin == "random weights, 3 epochs on, 2 epochs on"
+    assert origin(exported) == f"the model of SHA-256 {sha256(exported.read_bytes()).hexdigest()}"
     with pytest.raises(SettingsError, match="of another plan or other data"):
         train(careful, TRAIN, VALID, tmp_path, Going(resume=True, teachers=(begin,)))
     with pytest.raises(SettingsError, match="holds no net of the shape 'large'"):
