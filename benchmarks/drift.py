@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks import report
 from benchmarks.openings import SHAPES, clip_of
-from benchmarks.portraits import MATCHING_IOU, Box, iou
+from benchmarks.portraits import Box, couples, iou
 from benchmarks.programs import Ran, run
 from db.emotions import EMOTIONS
 
@@ -132,17 +132,9 @@ def _faces(folder: Path) -> Mapping[int, list[Face]]:
 
 
 def _pairs(exact: Sequence[Face], fast: Sequence[Face]) -> Iterator[tuple[Face, Face]]:
-    """Faces of one frame that are the same, each used once, best overlaps first."""
-    overlaps = sorted(
-        ((iou(one.box, other.box), place, at) for place, one in enumerate(exact) for at, other in enumerate(fast)),
-        reverse=True,
-    )
-    places, used = set[int](), set[int]()
-    for overlap, place, at in overlaps:
-        if overlap >= MATCHING_IOU and place not in places and at not in used:
-            places.add(place)
-            used.add(at)
-            yield exact[place], fast[at]
+    """Faces of one frame that are the same."""
+    found = couples([face.box for face in exact], [face.box for face in fast])
+    yield from ((exact[place], fast[at]) for place, at in found.items())
 
 
 def _print(row: Row) -> None:

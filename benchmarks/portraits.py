@@ -74,14 +74,19 @@ def labelled(folder: Path, labels: Path) -> Iterator[Labelled]:
 
 
 def matched(truth: Sequence[Box], said: Sequence[Box]) -> Found:
-    """How many faces have a box that overlaps with them by MATCHING_IOU, each box used once, best overlaps first."""
-    pairs = [(iou(one, other), place, at) for place, one in enumerate(truth) for at, other in enumerate(said)]
-    faces, boxes = set[int](), set[int]()
+    """How many faces have a box that is theirs."""
+    hit = len(couples(truth, said))
+    return Found(len(truth), hit, len(said) - hit)
+
+
+def couples(some: Sequence[Box], others: Sequence[Box]) -> dict[int, int]:
+    """Which of `some` is which of `others`: they overlap by MATCHING_IOU, each is used once, best overlaps first."""
+    pairs = [(iou(one, other), place, at) for place, one in enumerate(some) for at, other in enumerate(others)]
+    found: dict[int, int] = {}
     for overlap, place, at in sorted(pairs, reverse=True):
-        if overlap >= MATCHING_IOU and place not in faces and at not in boxes:
-            faces.add(place)
-            boxes.add(at)
-    return Found(len(truth), len(faces), len(said) - len(boxes))
+        if overlap >= MATCHING_IOU and place not in found and at not in found.values():
+            found[place] = at
+    return found
 
 
 def iou(one: Box, other: Box) -> float:
