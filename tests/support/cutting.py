@@ -126,7 +126,7 @@ class CuttingProxy:
         if plan.when is Cut.AFTER:
             _ask(server, message)
         if plan.when is Cut.BEFORE:
-            server.close()
+            _leave(server)
         plan.meanwhile()
         if plan.when is Cut.LATE:
             _ask(server, message)
@@ -170,6 +170,13 @@ def _statement(message: bytes) -> bytes:
     if message[:1] == b"Q":
         return message[5:]
     return message[5:].partition(b"\0")[2] if message[:1] == b"P" else b""
+
+
+def _leave(server: socket.socket) -> None:
+    """Hang up, and wait until the server has undone what was not committed: till then its rows are locked."""
+    server.shutdown(socket.SHUT_WR)
+    while server.recv(1 << 16):
+        pass
 
 
 def _ask(server: socket.socket, message: bytes) -> None:
