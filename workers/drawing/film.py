@@ -40,7 +40,7 @@ def draw_film(work: DrawWork, form: Format, write: Write, report: Report) -> Dra
     with open_video(work.source.path, form) as video:
         stamps = _derived(video, facts) if facts.timing == "derived" else None
         shape = Shape.of(first_frame(video), video.aspect)
-        video.rewind()
+        video.reopen()
         with closing(_output(file, video, facts)) as output:
             made = _Film(work, video, output, shape).make(stamps, report)
     file.flush()

@@ -21,6 +21,26 @@ else:
 CODECS = frozenset(("h264", "hevc", "vp9", "vp8", "av1", "mpeg4", "mjpeg", "mpeg2video", "mpeg1video"))
 _DECODERS = {"libdav1d": "av1"}
 OPEN_TIMEOUT_S = 30.0
+HEAD_BYTES = 16 << 20
+HEAD_PACKETS = 4096
+"""How much of a stream's beginning is kept. Opening a file anew decodes a frame of it, and a packet may hold a byte."""
+
+
+class _Head:
+    """The first packets of a stream, kept so that they need not be read twice."""
+
+    def __init__(self) -> None:
+        self.packets: list[VideoPacket] = []
+        self.whole = True
+        """Whether it is all that was read since the file was opened."""
+        self._bytes = 0
+
+    def add(self, packet: VideoPacket) -> None:
+        """Keep the next packet, if there is room and it is the next."""
+        self.whole &= len(self.packets) < HEAD_PACKETS and self._bytes + packet.size <= HEAD_BYTES
+        if self.whole:
+            self.packets.append(packet)
+            self._bytes += packet.size
 
 
 class Video:
@@ -31,10 +51,16 @@ class Video:
         self._form = form
         self._fast = fast
         self.stopped_by: str | None = None
-        self._at_start = True
-        self.container = _open(path, form)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._head = _Head()
+        self._given = 0
+        self._over = False
+        self._why_over: str | None = None
+        self.container = _open(self._path, self._form)
         try:
-            self.stream = _pick_stream(self.container, fast=fast)
+            self.stream = _pick_stream(self.container, fast=self._fast)
         except BaseException:
             self.container.close()
             raise
@@ -71,36 +97,59 @@ class Video:
 
     def seek(self, pts: int) -> None:
         """Go to the key frame at or before `pts`, or near it, as the format allows; else to the beginning."""
+        self._head.whole = self._over = False
+        self._given = len(self._head.packets)
         try:
             self.container.seek(pts, stream=self.stream, backward=True)
-            self._at_start = False
         except av.error.FFmpegError:
-            self._at_start = False
             self.rewind()
 
     def rewind(self) -> None:
-        """Go back to the very first packet, as only opening anew does in every format. `stream` is another one then."""
-        if not self._at_start:
-            self.container.close()
-            self.container = _open(self._path, self._form)
-            self.stream = _pick_stream(self.container, fast=self._fast)
-            self._at_start = True
+        """Go back to the very first packet: to those kept in memory, or by opening anew, as nothing else does in every
+        format. `stream` is another one then.
+        """
+        if self._head.whole:
+            self.stream.codec_context.flush_buffers()
+            self._given = 0
+        else:
+            self.reopen()
+
+    def reopen(self) -> None:
+        """Open the file anew: the container itself is at its beginning, for whoever reads other streams as well."""
+        self.container.close()
+        self._begin()
+
+    def head(self) -> list[VideoPacket]:
+        """The stream's first packets, as many as were read from the beginning and are still in memory."""
+        return list(self._head.packets)
 
     def packets(self) -> Iterator[VideoPacket]:
         """The stream's packets in decode order from where the container stands, without the closing empty one.
 
-        Bytes that make no sense end it early, and `stopped_by` says so: what came before is kept.
+        Bytes that make no sense end it early, and `stopped_by` says so: what came before is kept. A packet may be given
+        again after `rewind`: whoever changes one changes it back.
         """
         self.stopped_by = None
-        self._at_start = False
+        while self._given < len(self._head.packets):
+            self._given += 1
+            yield self._head.packets[self._given - 1]
+        if not self._over:
+            yield from self._read()
+        self.stopped_by = self._why_over
+
+    def _read(self) -> Iterator[VideoPacket]:
+        self._why_over = None
         try:
             for packet in self.container.demux(self.stream):
                 if packet.size:
+                    self._head.add(packet)
+                    self._given = len(self._head.packets)
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError) as error:
-            self.stopped_by = f"reading stops with {error.strerror or error}"
+            self._why_over = f"reading stops with {error.strerror or error}"
         except IndexError:
-            return  # PyAV stumbles over streams that appeared on the way (MPEG-TS), once every packet is read
+            pass  # PyAV stumbles over streams that appeared on the way (MPEG-TS), once every packet is read
+        self._over = True
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 import math
 import os
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain, islice
 
 import av
 import numpy as np
@@ -12,7 +14,7 @@ from db.records import MediaFacts, Problem, SegmentSpec
 from workers.analysis import Sampling
 from workers.messages import ProbeResult, ProbeWork
 from workers.sampling import CutLimits, cut_segments
-from workers.video.container import Video, codec_name, decoded, open_video
+from workers.video.container import Video, VideoPacket, codec_name, decoded, open_video
 from workers.video.extent import atoms, missing_bytes
 from workers.video.identity import holds_still
 from workers.video.index import Clock, PacketIndex, index_packets
@@ -105,15 +107,19 @@ def _cut_short(video: Video, index: PacketIndex, missing: int) -> Problem | None
 
 
 def first_frame(video: Video) -> av.VideoFrame:
-    """The first frame that decodes. Raises MediaError when none does."""
-    video.rewind()
-    context = video.stream.codec_context
-    for _, packet in zip(range(FIRST_FRAME_WITHIN), video.packets(), strict=False):
-        for frame in decoded(context, packet) or ():
-            return frame
-    for frame in decoded(context, None) or ():
-        return frame
-    raise no_frames()
+    """The first frame that decodes; `video` is to be rewound before it is read on. Raises MediaError when none does."""
+    frame = next(_frames(video, video.head()[:FIRST_FRAME_WITHIN]), None)
+    if frame is None:
+        video.rewind()
+        frame = next(_frames(video, chain(islice(video.packets(), FIRST_FRAME_WITHIN), (None,))), None)
+    if frame is None:
+        raise no_frames()
+    return frame
+
+
+def _frames(video: Video, packets: Iterable[VideoPacket | None]) -> Iterator[av.VideoFrame]:
+    for packet in packets:
+        yield from decoded(video.stream.codec_context, packet) or ()
 
 
 def _facts(

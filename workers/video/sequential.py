@@ -69,6 +69,9 @@ def ranked(video: Video, packets: Iterable[VideoPacket], index: PacketIndex) -> 
 def _numbered(packets: Iterable[VideoPacket]) -> Iterator[VideoPacket | None]:
     """The packets with their number for a PTS, so that a frame tells which one it came from; then the drain."""
     for number, packet in enumerate(packets):
-        packet.pts = number
-        yield packet
+        pts, packet.pts = packet.pts, number
+        try:
+            yield packet
+        finally:
+            packet.pts = pts
     yield None
