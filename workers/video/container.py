@@ -21,7 +21,7 @@ else:
 CODECS = frozenset(("h264", "hevc", "vp9", "vp8", "av1", "mpeg4", "mjpeg", "mpeg2video", "mpeg1video"))
 _DECODERS = {"libdav1d": "av1"}
 OPEN_TIMEOUT_S = 30.0
-HEAD_BYTES = 16 << 20
+HEAD_BYTES = 32 << 20
 HEAD_PACKETS = 4096
 """How much of a stream's beginning is kept. Opening a file anew decodes a frame of it, and a packet may hold a byte."""
 
